@@ -1,0 +1,86 @@
+"""How every figure looks, and how it finds its data and is written."""
+
+import io
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+FIGURES = Path(__file__).resolve().parent
+ROOT = FIGURES.parent
+DATA = ROOT / "Data"
+sys.path.insert(0, str(ROOT))
+
+from util import load_npz, r_sq_theory, stop, write_atomic, UserError  # noqa: E402, F401, I001
+
+COLORS = {"ID": "#4c4c4c", "quadrant": "#c1272d", "as_released": "#0072b2", "theory": "#009e73"}
+NAMES = {
+    "ID": "ID: trained and tested on all quadrants",
+    "quadrant": "OOD: quadrant really held out",
+    "as_released": "OOD as released (half of the fits are ID)",
+    "theory": r"theory, $1 - 12\sigma^2/t$",
+}
+
+plt.rcParams.update(
+    {
+        "figure.figsize": (4.6, 3.6),
+        "figure.constrained_layout.use": True,
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "legend.frameon": False,
+        "legend.fontsize": 7.5,
+        "savefig.dpi": 200,
+        "pdf.fonttype": 42,  # text stays text
+    }
+)
+
+
+def data(path):
+    """Arrays of an .npz below Data/, or None where it is not there."""
+    path = DATA / path
+    return load_npz(path) if path.exists() else None
+
+
+def quartiles(values):
+    """Lower quartile, median, upper quartile over all axes but the first."""
+    return np.nanpercentile(values.reshape(len(values), -1), [25, 50, 75], axis=1)
+
+
+def curve(ax, x, values, key, **line):
+    """Median with the quartiles as a band; values (len(x), ...)."""
+    low, mid, high = quartiles(values)
+    ax.fill_between(x, low, high, color=COLORS[key], alpha=0.18, lw=0)
+    ax.plot(x, mid, "o-", color=COLORS[key], label=NAMES[key], ms=4, lw=1.5, **line)
+
+
+def theory(ax, value):
+    """The ceiling as a line."""
+    ax.axhline(value, color=COLORS["theory"], ls="--", lw=1.2, label=NAMES["theory"])
+
+
+def task_axis(ax, n_tasks):
+    """N_task on a logarithmic axis, each value named."""
+    ax.set_xscale("log")
+    ax.set_xticks(n_tasks, [str(n) for n in n_tasks])
+    ax.minorticks_off()
+    ax.set_xlabel("number of tasks, $N_{task}$")
+
+
+def run(draw, name, folder=FIGURES):
+    """Draw a figure and write folder/name.png and .pdf; a failure is one line, exit code 2."""
+    try:
+        fig = draw()
+        for suffix in ("png", "pdf"):
+            buffer = io.BytesIO()
+            fig.savefig(
+                buffer, format=suffix, metadata={"CreationDate": None} if suffix == "pdf" else None
+            )
+            write_atomic(Path(folder) / f"{name}.{suffix}", buffer.getvalue())
+        print(Path(folder) / f"{name}.png")
+    except (UserError, OSError) as error:
+        stop(name, error, 2)

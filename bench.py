@@ -1,0 +1,232 @@
+"""How fast training and decoding are, as ratios measured in one run (on an idle machine).
+
+    python bench.py
+
+Ours against the conventional way, written out below: one network, trials from a neurogym Dataset,
+a Python loop over steps with nn.Linear, torch.optim.Adam. Rounds of both alternate, so that a
+machine that changes its speed changes it for both; numbers are medians over rounds. Also the share
+of the machine's matrix-product peak, measured here too, and peak memory.
+"""
+
+import os
+import resource
+import statistics
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+import neurogym
+import numpy as np
+import torch
+from torch import nn
+
+import generalize
+import tasks
+import train
+import util
+from util import UserError
+
+
+@dataclass
+class Config:
+    """Settings of the benchmark."""
+
+    n_net: tuple[int, ...] = (1, 5, 25, 100)  # networks side by side
+    n_task: int = 24  # N_task of all of them
+    rounds: int = 7  # of ours and the conventional way in turn
+    seconds: float = 1.0  # length of one round of each
+    device: Literal["auto", "cpu", "cuda"] = "cpu"  # of our side
+
+
+# ------------------------------------------------------------------ the conventional way
+
+
+class PlainTask(neurogym.TrialEnv):
+    """The classification task as one would write it for neurogym alone."""
+
+    def __init__(self, dt=100, n_task=24, sigma=0.2):
+        super().__init__(dt=dt)
+        self.timing = dict(tasks.TIMING)
+        self.tan = np.tan((np.arange(n_task) + 0.5) * np.pi / n_task)
+        self.sigma = sigma
+        names = {"fixation": 0, "stimulus": [1, 2]}
+        self.observation_space = tasks.spaces.Box(-np.inf, np.inf, shape=(3,), name=names)
+        self.action_space = tasks.gymnasium.spaces.Box(-1, 1, (n_task,), np.float32)
+
+    def _new_trial(self):
+        x = self.rng.uniform(-0.5, 0.5, 2)
+        self.add_period(list(tasks.PERIODS), last_period=True)
+        self.add_ob(1, period=["fixation", "stimulus", "delay"], where="fixation")
+        self.add_ob(x, period="stimulus", where="stimulus")
+        self.add_randn(0, self.sigma, period="stimulus", where="stimulus")
+        self.set_groundtruth(0)
+        self.set_groundtruth(np.where(x[1] > self.tan * x[0], 1, -1), period="decision")
+        return {"x": x}
+
+    def _step(self, action):
+        return self.ob_now, 0.0, False, False, {"new_trial": False}
+
+
+class Conventional:
+    """One network, trained or decoded one batch at a time."""
+
+    def __init__(self, n_task, n_step=22, batch_sz=16):
+        self.data = neurogym.Dataset(PlainTask(n_task=n_task), batch_size=batch_sz, seq_len=n_step)
+        self.encoder = nn.Sequential(
+            nn.Linear(2, 100), nn.ReLU(), nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 40)
+        ).requires_grad_(False)
+        self.inp, self.rec = nn.Linear(41, 64), nn.Linear(64, 64)
+        self.out, self.decoder = nn.Linear(64, n_task), nn.Linear(64, 2)
+        trained = [*self.inp.parameters(), *self.rec.parameters(), *self.out.parameters()]
+        self.adam = torch.optim.Adam(trained, lr=1e-3)
+        self.decoder_adam = torch.optim.Adam(self.decoder.parameters(), lr=3e-3)
+
+    def rates(self, inputs):
+        """States of all steps, (time, trial, unit)."""
+        u = torch.cat([inputs[..., :1], self.encoder(inputs[..., 1:])], -1)
+        r, states = torch.zeros(inputs.shape[1], 64), []
+        for u_t in u:
+            r = torch.relu(self.inp(u_t) + self.rec(r))
+            states.append(r)
+        return torch.stack(states)
+
+    def batch(self):
+        """One batch as tensors."""
+        return [torch.as_tensor(x, dtype=torch.float32) for x in self.data()]
+
+    def train(self):
+        """One batch of training."""
+        inputs, targets = self.batch()
+        output = torch.sigmoid(self.out(self.rates(inputs)))
+        loss = nn.functional.binary_cross_entropy(output, (targets + 1) / 2)
+        self.adam.zero_grad()
+        loss.backward()
+        self.adam.step()
+
+    def decode(self):
+        """One batch of a decoder's training; the target stands in for x*."""
+        inputs, targets = self.batch()
+        with torch.no_grad():
+            h = self.rates(inputs)[-1]
+        loss = nn.functional.mse_loss(self.decoder(h), targets[-1, :, :2])
+        self.decoder_adam.zero_grad()
+        loss.backward()
+        self.decoder_adam.step()
+
+
+# ------------------------------------------------------------------ measuring
+
+
+def seconds_per_call(call, seconds):
+    """Mean time of `call` over about `seconds`."""
+    start, n = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        call()
+        n += 1
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return (time.perf_counter() - start) / n
+
+
+def matrix_peak(device, n=2048):
+    """Multiplications and additions per second of a large float32 matrix product."""
+    a, b = torch.randn(2, n, n, device=device)
+    return max(2 * n**3 / seconds_per_call(lambda: a @ b, 0.2) for _ in range(5))
+
+
+def useful_operations(n_task, n_dim=2, batch_sz=16):
+    """Multiplications and additions of one training batch of one RNN: its matrix products.
+
+    Encoder in the 20 stimulus steps, forward only; input, recurrence and readout in 22 steps,
+    forward, gradient of the weights, and gradient of the states where there is one.
+    """
+    encoder = 20 * (n_dim * 100 + 100 * 100 + 100 * 40)
+    network = 22 * (2 * 41 * 64 + 3 * 64 * 64 + 3 * 64 * n_task)
+    return 2 * batch_sz * (encoder + network)
+
+
+def trainer(n_net, n_task, device):
+    """An ensemble of the default RNN."""
+    settings = train.Config(n_task=(n_task,), runs=tuple(range(n_net)))
+    return train.Trainer(train.network_configs(settings), device)
+
+
+def bench_training(config, device, conventional):
+    """Rows of the training table."""
+    rows = []
+    for n_net in config.n_net:
+        ours = trainer(n_net, config.n_task, device)
+        seconds_per_call(ours.step, config.seconds / 2)
+        times, plain, peaks = [], [], []
+        for _ in range(config.rounds):
+            peaks.append(matrix_peak(device))
+            plain.append(seconds_per_call(conventional.train, config.seconds))
+            times.append(seconds_per_call(ours.step, config.seconds) / n_net)
+        ratio = statistics.median(p / t for p, t in zip(plain, times, strict=True))
+        operations = useful_operations(config.n_task)
+        share = statistics.median(operations / t / p for p, t in zip(peaks, times, strict=True))
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        rows.append(
+            [
+                n_net,
+                f"{statistics.median(times) * 1e3:.3f}",
+                f"{statistics.median(plain) * 1e3:.2f}",
+                f"{ratio:.1f}",
+                f"{share:.0%}",
+                f"{memory:.2f}",
+            ]
+        )
+    return rows
+
+
+def bench_decoding(config, device, conventional):
+    """Rows of the decoding table: adam decoders, ID and OOD, 4 splits x 5 fits of 25 networks."""
+    n_net, n_batch = 25, generalize.CHUNK
+    settings = generalize.Config(n_batch=n_batch)
+    ours = trainer(n_net, config.n_task, device)
+    model = ours.model.requires_grad_(False)
+    rngs = [generalize.fit_generators(settings, ours.configs, fit, device) for fit in range(5)]
+
+    class Silent:
+        def update(self, n):
+            """No bar."""
+
+    def fit():
+        generalize.fit_adam(model, ours.configs, settings, device, rngs, Silent())
+
+    fit()
+    times, plain = [], []
+    for _ in range(config.rounds):
+        plain.append(seconds_per_call(conventional.decode, config.seconds))
+        times.append(seconds_per_call(fit, 0) / (n_net * 5 * 8 * n_batch))
+    ratio = statistics.median(p / t for p, t in zip(plain, times, strict=True))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    ms = [f"{statistics.median(t) * 1e3:.4f}" for t in (times, plain)]
+    return [[n_net * 5 * 8, *ms, f"{ratio:.0f}", f"{memory:.2f}"]]
+
+
+def main(config):
+    """Measure and print."""
+    warnings.filterwarnings("ignore", category=UserWarning, module="gymnasium")
+    if min(config.n_net) < 1 or config.rounds < 1:
+        raise UserError("n_net and rounds must be at least 1")
+    device = util.pick_device(config.device)
+    load = os.getloadavg()[0]
+    print(f"{util.machine()}; load before the start {load:.2f}")
+    if load > 0.5:
+        print("this machine is busy; the numbers below are not to be trusted")
+    print(f"matrix peak {matrix_peak(device) / 1e9:.0f} Gflop/s (float32, 2048 x 2048)")
+    conventional = Conventional(config.n_task)
+    print(f"\nTraining, N_task = {config.n_task}, 22 steps, batch 16, {config.rounds} rounds\n")
+    header = ["networks", "ms per network and batch", "conventional ms", "times as fast"]
+    header += ["share of peak", "peak memory so far, GB"]
+    print(util.table(header, bench_training(config, device, conventional)))
+    print("\nDecoding, 25 networks, 4 splits x 5 fits, ID and OOD\n")
+    header = ["decoders", "ms per decoder and batch", "conventional ms", "times as fast"]
+    header += ["peak memory so far, GB"]
+    print(util.table(header, bench_decoding(config, device, conventional)))
+
+
+if __name__ == "__main__":
+    util.run_script(main, Config)

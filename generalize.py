@@ -1,0 +1,444 @@
+"""Out-of-distribution generalisation of trained, frozen networks (SPEC 5).
+
+    python generalize.py --networks trained_networks
+    python generalize.py --networks trained_networks --in_distribution --out Data/Fig3a/r_sq_ID.npz
+
+A linear decoder is trained to read x* from the representation at the last step. OOD: it sees three
+quadrants of x* and is tested on the fourth, each in turn. ID: it sees and is tested on all four.
+The OOD test comes in two versions. held_out = 'quadrant' tests on the quadrant held out.
+held_out = 'as_released' is what the authors' released D = 2 evaluation does: of its four splits,
+the two that hold out (-,+) or (+,-) are tested on the quadrants (+,+) and (-,-), which their decoder
+was trained on. Every run measures ID and both OOD versions; the flags say which one is saved
+as `r_sq`.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tqdm import tqdm
+
+import tasks
+import util
+from model import load_ensemble
+from util import UserError
+
+
+@dataclass
+class Config:
+    """Settings; edit them here or override them from the shell."""
+
+    networks: tuple[str, ...] = ("trained_networks",)  # files, folders or globs
+    in_distribution: bool = False  # save the ID measure as r_sq
+    held_out: Literal["quadrant", "as_released"] = "quadrant"  # save this OOD measure as r_sq
+    decoder: Literal["adam", "ridge"] = "adam"  # adam: as in the paper; ridge: closed form
+    n_fit: int = 5  # decoders per network and split, each with fresh trials
+    n_batch: int = 0  # batches per adam decoder; 0: the paper's number for the network's N_task
+    batch_sz: int = 16  # trials per batch
+    lr: float = 3e-3  # learning rate of adam decoders
+    n_test: int = 640  # test trials per decoder; 40 batches of 16
+    n_ridge: int = 2048  # trials per quadrant and fit of ridge decoders
+    seed: int = 0  # of decoders and their trials
+    out: Path | None = None  # .npz to write; None: beside the networks
+    every_measure: bool = False  # write X.npz (as released), X_quadrant.npz and X_ID.npz for out X
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU if there is one
+
+    def check(self):
+        """Raise UserError for settings that cannot be meant."""
+        for name, low in (
+            ("n_fit", 1),
+            ("n_batch", 0),
+            ("batch_sz", 1),
+            ("n_test", 4),
+            ("seed", 0),
+        ):
+            if getattr(self, name) < low:
+                raise UserError(f"{name} must be at least {low}, not {getattr(self, name)}")
+        if self.n_ridge < 100:
+            raise UserError(f"n_ridge must be at least 100, not {self.n_ridge}")
+        if not self.lr > 0:
+            raise UserError(f"lr must be a positive number, not {self.lr}")
+        if self.out is not None and self.out.suffix != ".npz":
+            raise UserError(f"out must end in .npz, not {self.out.name}")
+
+
+QUADRANTS = range(4)  # by the signs of the last two factors: (-,-), (-,+), (+,-), (+,+)
+SPLITS = [[q for q in QUADRANTS if q != held] for held in QUADRANTS]  # what OOD decoders see
+AS_RELEASED = [[0], [0, 3], [0, 3], [3]]  # where the released D = 2 evaluation tests each split
+VARIANCE = 1 / 12  # of one factor over the whole space; SPEC 5 uses it for one quadrant too
+MEASURES = ("ID", "quadrant", "as_released")
+
+
+def paper_n_batch(n_task):
+    """Batches of a decoder's training by the network's N_task (SPEC 5)."""
+    return 3000 if n_task <= 3 else 2000 if n_task <= 6 else 1000
+
+
+def quadrant_states(model, configs, generators, n_trial):
+    """Representations at the last step, each quadrant apart.
+
+    Args:
+        model: ensemble.
+        configs: settings of its networks.
+        generators: one per network.
+        n_trial: trials per quadrant.
+
+    Returns:
+        states (net, quadrant, trial, unit), x (net, quadrant, trial, D).
+    """
+    first = configs[0]
+    settings = {
+        "n_dim": first["n_dim"],
+        "n_sd_in": first["n_sd_in"],
+        "dt": first["dt"],
+        "timing": {period: first[period] for period in tasks.PERIODS},
+    }
+    states, xs = [], []
+    for quadrant in QUADRANTS:
+        task = tasks.DenoiseQuadsHighDim(quad_num=quadrant, **settings)
+        inputs, _, x = tasks.sample([task] * len(configs), generators, n_trial)
+        states.append(model.represent(inputs)[:, :, -1])
+        xs.append(x)
+    return torch.stack(states, 1), torch.stack(xs, 1)
+
+
+def fit_generators(config, configs, fit, device):
+    """One generator per network, from its own settings and the number of the fit alone."""
+    words = [[config.seed, c["seed"], c["run"], c["n_task"], c["n_dim"], fit] for c in configs]
+    seeds = [int(np.random.SeedSequence(w).generate_state(1, np.uint64)[0] >> 1) for w in words]
+    return [util.generator(seed, device) for seed in seeds]
+
+
+# ------------------------------------------------------------------ decoders by Adam
+
+
+CHUNK = 96  # batches for which trials are drawn at once; a multiple of 12, see `batch_order`
+
+
+def batch_order(rng, n_trial):
+    """Which trials each of the 8 decoders of a network sees in a chunk, in which order.
+
+    Of `n_trial` trials per quadrant, OOD decoder s takes all of the three quadrants it may see,
+    an ID decoder three quarters of each of the four, so that all see 3 * n_trial, each once.
+
+    Returns:
+        (8, 3 * n_trial) indices into (quadrant, trial) flattened; OOD splits first, then 4 ID.
+    """
+    pool = torch.arange(4 * n_trial, device=rng.device).view(4, n_trial)
+    ood = torch.stack([pool[seen].flatten() for seen in SPLITS])
+    everywhere = pool[:, : 3 * n_trial // 4].flatten().expand(4, -1)
+    rows = torch.cat([ood, everywhere])
+    shuffle = torch.rand(rows.shape, generator=rng, device=rng.device).argsort(1)
+    return rows.gather(1, shuffle)
+
+
+def fit_adam(model, configs, config, device, generators, show):
+    """Train all decoders of all networks, splits and fits side by side with Adam.
+
+    Returns:
+        weight (net, fit, 8, unit, D), bias (net, fit, 8, 1, D); 8 as in `batch_order`.
+    """
+    n_net, n_neu, n_dim = len(configs), configs[0]["n_neu"], configs[0]["n_dim"]
+    n_batch = config.n_batch or paper_n_batch(configs[0]["n_task"])
+    n_trial = CHUNK * config.batch_sz // 3
+    bound = n_neu**-0.5  # PyTorch's default for nn.Linear
+    start = torch.empty(n_net, config.n_fit, 8, n_neu + 1, n_dim, device=device)
+    for fit, rngs in enumerate(generators):
+        for net, rng in enumerate(rngs):
+            start[net, fit].uniform_(-bound, bound, generator=rng)
+    start = start.flatten(0, 2)
+    weight = start[:, :-1].clone().requires_grad_()
+    bias = start[:, -1:].clone().requires_grad_()
+    optimizer = torch.optim.Adam([weight, bias], lr=config.lr, fused=True)
+    for batch in range(n_batch):
+        position = batch % CHUNK
+        if position == 0:
+            states, xs = [], []
+            for rngs in generators:
+                h, x = quadrant_states(model, configs, rngs, n_trial)
+                order = torch.stack([batch_order(rng, n_trial) for rng in rngs])
+                states.append(pick(h.flatten(1, 2), order))
+                xs.append(pick(x.flatten(1, 2), order))
+            states = torch.stack(states, 1).flatten(0, 2)  # (net fit 8, trial, unit)
+            xs = torch.stack(xs, 1).flatten(0, 2)
+        rows = slice(position * config.batch_sz, (position + 1) * config.batch_sz)
+        loss = F.mse_loss(
+            torch.baddbmm(bias, states[:, rows], weight), xs[:, rows], reduction="sum"
+        )
+        (loss / (config.batch_sz * n_dim)).backward()  # summed over decoders: each its own
+        optimizer.step()
+        optimizer.zero_grad()
+        show.update(n_net)
+    shape = (n_net, config.n_fit, 8)
+    return weight.detach().unflatten(0, shape), bias.detach().unflatten(0, shape)
+
+
+def pick(values, order):
+    """values (net, trial, k) at order (net, decoder, trial) -> (net, decoder, trial, k)."""
+    net = torch.arange(len(values), device=values.device)[:, None, None]
+    return values[net, order]
+
+
+# ------------------------------------------------------------------ decoders in closed form
+
+
+PENALTIES = 10.0 ** np.arange(-6, 1.5, 0.5)  # ridge, in units of the mean variance of a unit
+
+
+def fit_ridge(model, configs, config, device, generators, show):
+    """Ridge regression, its penalty chosen by leaving out one training quadrant at a time.
+
+    The quadrant that is tested is never looked at. Returns as `fit_adam`; the four ID decoders
+    of a fit are the same one.
+    """
+    shape = (len(configs), config.n_fit, 8)
+    weight = torch.empty(*shape, configs[0]["n_neu"], configs[0]["n_dim"], dtype=torch.float64)
+    bias = torch.empty(*shape, 1, configs[0]["n_dim"], dtype=torch.float64)
+    for fit, rngs in enumerate(generators):
+        h, x = quadrant_states(model, configs, rngs, config.n_ridge)
+        moments = quadrant_moments(h.cpu(), x.cpu())
+        for decoder, seen in enumerate([*SPLITS, *[list(QUADRANTS)] * 4]):
+            if decoder > 4:
+                weight[:, fit, decoder], bias[:, fit, decoder] = weight[:, fit, 4], bias[:, fit, 4]
+                continue
+            error = torch.zeros(len(configs), len(PENALTIES), dtype=torch.float64)
+            for left_out in seen:
+                inner = [q for q in seen if q != left_out]
+                error += moment_error(moments, left_out, *ridge(moments, inner))
+            best = error.argmin(1)
+            every = torch.arange(len(configs))
+            w, b = ridge(moments, seen)
+            weight[:, fit, decoder], bias[:, fit, decoder] = w[every, best], b[every, best]
+        show.update(len(configs))
+    return weight.float().to(device), bias.float().to(device)
+
+
+def quadrant_moments(h, x):
+    """Second moments of (h, 1) and x per quadrant, which is all that linear regression needs.
+
+    Args:
+        h: (net, quadrant, trial, unit); x: (net, quadrant, trial, D).
+
+    Returns:
+        hh (net, quadrant, unit + 1, unit + 1), hx (net, quadrant, unit + 1, D),
+        xx (net, quadrant), all means over trials.
+    """
+    h, x = h.double(), x.double()
+    h = torch.cat([h, torch.ones_like(h[..., :1])], -1)
+    n_trial = h.shape[2]
+    hh, hx = h.transpose(2, 3) @ h / n_trial, h.transpose(2, 3) @ x / n_trial
+    return hh, hx, (x * x).sum((2, 3)) / n_trial
+
+
+def ridge(moments, quadrants):
+    """Ridge solutions for all penalties from the trials of `quadrants`.
+
+    Returns:
+        weight (net, penalty, unit, D), bias (net, penalty, 1, D).
+    """
+    hh, hx, _ = (m[:, quadrants].mean(1) for m in moments)
+    mean_h, mean_x = hh[:, :-1, -1:], hx[:, -1:]
+    values, vectors = torch.linalg.eigh(hh[:, :-1, :-1] - mean_h @ mean_h.transpose(1, 2))
+    scale = values.mean(1).clamp_min(1e-30)
+    penalty = torch.tensor(PENALTIES) * scale[:, None]
+    projected = vectors.transpose(1, 2) @ (hx[:, :-1] - mean_h @ mean_x)
+    shrunk = projected[:, None] / (values[:, None, :, None] + penalty[..., None, None])
+    weight = vectors[:, None] @ shrunk
+    return weight, mean_x[:, None] - mean_h.transpose(1, 2)[:, None] @ weight
+
+
+def moment_error(moments, quadrant, weight, bias):
+    """Squared error, summed over factors, of decoders on one quadrant; (net, penalty)."""
+    hh, hx, xx = (m[:, quadrant] for m in moments)
+    w = torch.cat([weight, bias], 2)
+    explained = (w * hx[:, None]).sum((2, 3))
+    return xx[:, None] - 2 * explained + (w * (hh[:, None] @ w)).sum((2, 3))
+
+
+# ------------------------------------------------------------------ testing
+
+
+def r_sq_of(weight, bias, states, x):
+    """r2 = 1 - MSE / Var, MSE pooled over factors and trials.
+
+    Args:
+        weight, bias: (net, decoder, unit, D), (net, decoder, 1, D).
+        states, x: (net, decoder or 1, trial, unit), (net, decoder or 1, trial, D).
+
+    Returns:
+        (net, decoder).
+    """
+    return 1 - ((states @ weight + bias - x) ** 2).mean((2, 3)) / VARIANCE
+
+
+def test_decoders(model, configs, config, generators, weight, bias):
+    """Test all decoders on fresh trials.
+
+    Returns:
+        dict measure -> r2 (net, split, fit).
+    """
+    n_test = config.n_test
+    results = {measure: [] for measure in MEASURES}
+    for fit, rngs in enumerate(generators):
+        h, x = quadrant_states(model, configs, rngs, n_test)
+        w, b = weight[:, fit], bias[:, fit]
+        quadrant = r_sq_of(w[:, :4], b[:, :4], h, x)
+        as_released = quadrant
+        if configs[0]["n_dim"] == 2:  # splits 1 and 2 are tested on the diagonal, sign at random
+            on_diagonal = torch.tensor(AS_RELEASED[1], device=h.device)
+            pick_net = torch.arange(len(h), device=h.device)[:, None]
+            trial = torch.arange(n_test, device=h.device)
+            signs = [torch.randint(2, (n_test,), generator=g, device=h.device) for g in rngs]
+            drawn = on_diagonal[torch.stack(signs)]
+            h_diagonal, x_diagonal = h[pick_net, drawn, trial], x[pick_net, drawn, trial]
+            diagonal = r_sq_of(w[:, 1:3], b[:, 1:3], h_diagonal[:, None], x_diagonal[:, None])
+            as_released = torch.cat([quadrant[:, :1], diagonal, quadrant[:, 3:]], 1)
+        share = n_test // 4
+        everywhere = r_sq_of(
+            w[:, 4:],
+            b[:, 4:],
+            h[:, :, :share].flatten(1, 2)[:, None],
+            x[:, :, :share].flatten(1, 2)[:, None],
+        )
+        for measure, r_sq in zip(MEASURES, (everywhere, quadrant, as_released), strict=True):
+            results[measure].append(r_sq)
+    return {measure: torch.stack(r, 2).cpu().numpy() for measure, r in results.items()}
+
+
+def column_angles(weight):
+    """Angles between a decoder's columns in degrees; 90 means orthogonal factors.
+
+    Args:
+        weight: (..., unit, D).
+
+    Returns:
+        (..., D, D), upper triangle, NaN elsewhere.
+    """
+    unit = weight / np.linalg.norm(weight, axis=-2, keepdims=True)
+    cosine = np.swapaxes(unit, -1, -2) @ unit
+    angles = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    angles[..., ~np.triu(np.ones(angles.shape[-2:], bool), 1)] = np.nan
+    return angles
+
+
+# ------------------------------------------------------------------ the measurement
+
+
+def generalize(paths, config):
+    """Decode networks of one kind.
+
+    Args:
+        paths: their checkpoints.
+        config: `Config`.
+
+    Returns:
+        dict of arrays, n_task and run along the first two axes, NaN where a network is not there:
+        ID, quadrant, as_released (n_task, run, split, fit); dec (n_task, run, split, fit, unit, D);
+        dec_ID; n_tasks, runs, t (stimulus steps), sigma.
+    """
+    device = util.pick_device(config.device)
+    groups = {}  # Adam's number of batches depends on N_task
+    _, configs = load_ensemble(paths)
+    for path, c in zip(paths, configs, strict=True):
+        n_batch = config.n_batch or paper_n_batch(c["n_task"])
+        groups.setdefault(1 if config.decoder == "ridge" else n_batch, []).append(path)
+    names = [(c["n_task"], c["run"]) for c in configs]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"two networks have n_task {twice[0]} and run {twice[1]}; name only one")
+    n_tasks, runs = sorted({n for n, _ in names}), sorted({run for _, run in names})
+    n_neu, n_dim = configs[0]["n_neu"], configs[0]["n_dim"]
+    shape = (len(n_tasks), len(runs), 4, config.n_fit)
+    out = {name: np.full(shape, np.nan, np.float32) for name in MEASURES}
+    out |= {name: np.full((*shape, n_neu, n_dim), np.nan, np.float32) for name in ("dec", "dec_ID")}
+    total = sum(
+        len(group) * (config.n_fit if config.decoder == "ridge" else n)
+        for n, group in groups.items()
+    )
+    fit_decoders = fit_ridge if config.decoder == "ridge" else fit_adam
+    with tqdm(
+        total=total, unit=" fits" if config.decoder == "ridge" else " batches", disable=None
+    ) as show:
+        for _, group in sorted(groups.items()):
+            model, configs = load_ensemble(group)
+            model.to(device)
+            rngs = [fit_generators(config, configs, fit, device) for fit in range(config.n_fit)]
+            weight, bias = fit_decoders(model, configs, config, device, rngs, show)
+            r_sq = test_decoders(model, configs, config, rngs, weight, bias)
+            weight = weight.transpose(1, 2).cpu().numpy()  # (net, 8, fit, unit, D)
+            for net, c in enumerate(configs):
+                at = n_tasks.index(c["n_task"]), runs.index(c["run"])
+                for measure in MEASURES:
+                    out[measure][at] = r_sq[measure][net]
+                out["dec"][at], out["dec_ID"][at] = weight[net, :4], weight[net, 4:]
+    task = configs[0]
+    t, sigma = task["stimulus"] // task["dt"], task["n_sd_in"] / task["dt"] ** 0.5
+    return {**out, "n_tasks": np.array(n_tasks), "runs": np.array(runs), "t": t, "sigma": sigma}
+
+
+def report(result):
+    """The table of medians and quartiles, as Markdown."""
+    header = ["N_task", "networks", "splits x fits", "ID", "OOD quadrant held out"]
+    header += ["OOD as released", "gap", "theory 1 - 12 sigma^2 / t"]
+    rows = []
+    for i, n_task in enumerate(result["n_tasks"]):
+        values = {m: result[m][i][~np.isnan(result[m][i])] for m in MEASURES}
+        n_net = int((~np.isnan(result["ID"][i, :, 0, 0])).sum())
+        _, _, n_split, n_fit = result["ID"].shape
+        gap = np.median(values["ID"]) - np.median(values["quadrant"])
+        theory = util.r_sq_theory(result["t"], result["sigma"])
+        texts = [util.quartiles(values[m]) for m in MEASURES]
+        rows.append([n_task, n_net, f"{n_split} x {n_fit}", *texts, f"{gap:.3f}", f"{theory:.3f}"])
+    return util.table(header, rows)
+
+
+def save(path, measure, config, result, paths):
+    """Write r_sq*.npz and decoders*.npz (SPEC 8) of one measure, with the settings inside."""
+    everywhere = [list(QUADRANTS)] * 4
+    test = {"ID": everywhere, "quadrant": [[q] for q in QUADRANTS], "as_released": AS_RELEASED}
+    width = max(map(len, test[measure]))
+    about = {**util.plain(config), "networks": [Path(p).name for p in paths]}
+    about |= {"measure": measure, "machine": util.machine()}
+    for elsewhere in ("out", "in_distribution", "held_out", "every_measure", "device"):
+        del about[elsewhere]
+    shared = {"n_tasks": result["n_tasks"], "runs": result["runs"], "config": json.dumps(about)}
+    util.save_npz(
+        path,
+        r_sq=result[measure],
+        train=np.array(everywhere if measure == "ID" else SPLITS),
+        test=np.array([q + [-1] * (width - len(q)) for q in test[measure]]),  # -1: nothing
+        t=result["t"],
+        sigma=result["sigma"],
+        **shared,
+    )
+    dec = result["dec_ID" if measure == "ID" else "dec"]
+    decoders = path.with_name("decoders" + path.name.removeprefix("r_sq"))
+    util.save_npz(decoders, dec=dec, angles=column_angles(dec), **shared)
+
+
+def main(config):
+    """Decode, print the table, save."""
+    config.check()
+    paths = util.find_checkpoints(config.networks)
+    measure = "ID" if config.in_distribution else config.held_out
+    ridge_mark = "_ridge" if config.decoder == "ridge" else ""
+    path = config.out or paths[0].parent / f"r_sq_{measure}{ridge_mark}.npz"
+    util.make_folder(path.parent)
+    result = generalize(paths, config)
+    print(report(result))
+    print(f"r2, median [quartiles]; decoder {config.decoder}")
+    files = {path: measure}
+    if config.every_measure:
+        ends = {"as_released": "", "quadrant": "_quadrant", "ID": "_ID"}
+        files = {path.with_name(f"{path.stem}{end}.npz"): m for m, end in ends.items()}
+    for path, measure in files.items():
+        save(path, measure, config, result, paths)
+        print(f"saved {measure} in {path}")
+
+
+if __name__ == "__main__":
+    util.run_script(main, Config)
