@@ -25,7 +25,7 @@ def unflat(x, n_trial):
 
 
 def net_blocks(x):
-    """Slices over networks, small enough that what is made of `x` stays in the processor's cache."""
+    """Slices over networks, each so small that what is made of it stays in the cache."""
     per_net = x[0].numel()
     at_once = len(x) if x.is_cuda else max(1, CACHE // max(1, per_net))
     return [slice(start, start + at_once) for start in range(0, len(x), at_once)]

@@ -46,7 +46,7 @@ class EvidenceTask(TrialEnv):
         UserError: a setting out of range.
     """
 
-    metadata = {  # noqa: RUF012
+    metadata = {
         "paper_name": "Disentangling Representations through Multi-task Learning",
         "paper_link": "https://arxiv.org/abs/2407.11249",
         "tags": ["supervised", "perceptual", "steps action space"],

@@ -434,8 +434,8 @@ class Files:
         other = [k for k in config if found.get(k) != config[k]]
         if other:
             raise UserError(
-                f"{path}: there already, trained with {other[0]} = {found.get(other[0])} instead of "
-                f"{config[other[0]]}; choose another --out, or --overwrite"
+                f"{path}: there already, trained with {other[0]} = {found.get(other[0])} instead "
+                f"of {config[other[0]]}; choose another --out, or --overwrite"
             )
         return True
 
@@ -527,9 +527,8 @@ def main(config):
     files = Files(config, networks)
     wanted = networks if config.overwrite else [c for c in networks if not files.is_trained(c)]
     if len(wanted) < len(networks):
-        print(
-            f"{len(networks) - len(wanted)} of {len(networks)} networks are trained already, skipped"
-        )
+        n_there = len(networks) - len(wanted)
+        print(f"{n_there} of {len(networks)} networks are trained already, skipped")
     if not wanted:
         return
     with util.stop_requests() as stop_asked:
@@ -547,9 +546,8 @@ def main(config):
                 files.save_network(trainer, net)
             files.forget_snapshot()
             seconds = time.perf_counter() - start
-            print(
-                f"{len(trainer.configs)} networks in {config.out}, {seconds:.0f} s on {util.machine()}"
-            )
+            n_net = len(trainer.configs)
+            print(f"{n_net} networks in {config.out}, {seconds:.0f} s on {util.machine()}")
     if diverged:
         raise UserError(
             f"{len(diverged)} of {len(networks)} networks diverged: {'; '.join(diverged)}"
