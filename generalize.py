@@ -8,8 +8,8 @@ quadrants of x* and is tested on the fourth, each in turn. ID: it sees and is te
 The OOD test comes in two versions. held_out = 'quadrant' tests on the quadrant held out.
 held_out = 'as_released' is what the authors' released D = 2 evaluation does: of its four splits,
 the two that hold out (-,+) or (+,-) are tested on the quadrants (+,+) and (-,-), which their
-decoder was trained on. Every run measures ID and both OOD versions; the flags say which one is saved
-as `r_sq`.
+decoder was trained on. Every run measures ID and both OOD versions; the flags say which one is
+saved as `r_sq`.
 """
 
 import json

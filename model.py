@@ -32,7 +32,7 @@ class Encoder(Ensemble):
             self.add_linear(f"layer{i}", n_in, n_out)
         self.n_out = 1 + self.WIDTHS[-1]
         self.requires_grad_(False)
-        self.frozen = None  # the layers as products, made from the parameters when first used
+        self.made_of, self.products = None, None
 
     def draw(self, net, rng):
         """Fresh weights for one network."""
@@ -42,8 +42,12 @@ class Encoder(Ensemble):
     def layers(self):
         """The three layers as (net, out + 1, in + 1) products on columns that end with a 1.
 
-        Bias is the weight from that constant; rows and columns pass it on.
+        Bias is the weight from that constant; the last row passes it on. They are made once and
+        kept until a parameter changes.
         """
+        made_of = [(p.data_ptr(), p._version) for p in self.parameters()]
+        if made_of == self.made_of:
+            return self.products
         layers = []
         for i in range(3):
             weight = self.get_parameter(f"layer{i}_weight").transpose(1, 2)
@@ -54,20 +58,20 @@ class Encoder(Ensemble):
                 constant[..., -1] = 1
                 layer = torch.cat([layer, constant], 1)
             layers.append(layer)
+        self.made_of, self.products = made_of, layers
         return layers
 
     @torch.no_grad()
     def forward(self, inputs):
         """(net, trial, time, 1 + D) -> (net, trial, time, 1 + 40)."""
         n_net, n_trial, n_time, n_channel = inputs.shape
-        if self.frozen is None:
-            self.frozen = self.layers()
         raw = inputs.new_ones(n_net, n_channel, n_time, n_trial)
         raw[:, :-1] = inputs[..., 1:].permute(0, 3, 2, 1)
         out = inputs.new_empty(n_net, self.n_out, n_time, n_trial)
         out[:, 0] = inputs[..., 0].transpose(1, 2)
+        layers = self.layers()
         for nets in net_blocks(out):
-            first, second, third = (layer[nets] for layer in self.frozen)
+            first, second, third = (layer[nets] for layer in layers)
             h = torch.bmm(first, raw[nets].flatten(2)).relu_()
             h = torch.bmm(second, h).relu_()
             out[nets, 1:] = torch.bmm(third, h).unflatten(2, (n_time, n_trial))

@@ -1,0 +1,53 @@
+"""Tools for the tests: run a script as a user would, or its main in this process."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import util
+
+ROOT = Path(__file__).resolve().parents[1]
+torch.set_num_threads(2)
+
+
+@pytest.fixture
+def script(monkeypatch, capsys):
+    """script('train', '--n_task', '2') runs train.py here; returns exit code, stdout, stderr."""
+
+    def run(name, *args):
+        module = __import__(name)
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, args)])
+        code = 0
+        try:
+            util.run_script(module.main, module.Config)
+        except SystemExit as error:
+            code = error.code or 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def shell(*args, **options):
+    """The same in a process of its own, from another folder."""
+    command = [sys.executable, str(ROOT / args[0]), *map(str, args[1:])]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+
+
+def one_line(text):
+    """Is this one clear line, no traceback?"""
+    return text.count("\n") == 1 and "Traceback" not in text
+
+
+TINY = ("--n_task", "2", "3", "--runs", "0", "1", "--n_batch", "120", "--n_neu", "8")
+
+
+@pytest.fixture(scope="session")
+def tiny_networks(tmp_path_factory):
+    """A folder with 4 hardly trained networks."""
+    folder = tmp_path_factory.mktemp("nets")
+    assert shell("train.py", *TINY, "--out", folder).returncode == 0
+    return folder
