@@ -1,0 +1,28 @@
+"""Figures draw from whatever lies in Data/, from any folder, without a display."""
+
+import numpy as np
+from conftest import ROOT, one_line, shell
+
+import util
+
+
+def test_fig3a_draws_from_files_in_the_layout_of_the_released_data(tmp_path):
+    rng = np.random.default_rng(0)
+    n_tasks = np.array([2, 3, 6, 12, 24])
+    for name in ("r_sq_RNN_CELoss", "r_sq_RNN_CELoss_ID"):  # no file of ours, no t, no sigma
+        util.save_npz(tmp_path / f"{name}.npz", r_sq=rng.random((5, 5, 4, 5)), n_tasks=n_tasks)
+    result = shell("Figures/Fig3a.py", tmp_path, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "Fig3a.png").read_bytes()[:4] == b"\x89PNG"
+    assert (tmp_path / "Fig3a.pdf").read_bytes()[:4] == b"%PDF"
+
+
+def test_fig3a_without_data_is_one_line(tmp_path):
+    result = shell("Figures/Fig3a.py", tmp_path)
+    assert result.returncode == 2 and one_line(result.stderr)
+
+
+def test_results_table_in_the_readme_is_the_one_the_data_give():
+    result = shell("results.py", "--check")
+    assert result.returncode == 0, result.stderr
+    assert (ROOT / "README.md").exists()
