@@ -248,9 +248,7 @@ def test_bad_input_is_one_line(script, tiny_networks, tmp_path):
         torch.save({k: v for k, v in new.items() if v is not None}, tmp_path / name)
         return tmp_path / name
 
-    config, state = content["config"], content["state_dict"]
-    half = {k: v for k, v in state.items() if "rec_to_rec" not in k}
-    nan = {k: v * float("nan") for k, v in content["encoder"].items()}
+    state = content["state_dict"]
     wrong = {
         "no such folder": (tmp_path / "nowhere",),
         "no glob": (tmp_path / "*.pth.gone",),
