@@ -5,6 +5,8 @@
 PYTHON ?= python3
 PY = .venv/bin/python
 DEMO_BATCHES ?= 12000
+DEMO = demo/$(DEMO_BATCHES)_batches
+FULL = trained_networks/Fig3a
 
 .PHONY: demo test lint format fig3a setup clean
 
@@ -16,9 +18,10 @@ setup: .venv/installed
 	touch $@
 
 demo: setup
-	$(PY) train.py --n_task 2 3 6 12 24 --runs 0 1 --n_batch $(DEMO_BATCHES) --out demo
-	$(PY) generalize.py --networks demo --n_fit 3 --every_measure --out demo/r_sq_RNN_CELoss.npz
-	$(PY) Figures/Fig3a.py demo
+	$(PY) train.py --n_task 2 3 6 12 24 --runs 0 1 --n_batch $(DEMO_BATCHES) --out $(DEMO)
+	$(PY) generalize.py --networks $(DEMO) --n_fit 3 --every_measure --out $(DEMO)/r_sq_RNN_CELoss.npz
+	$(PY) Figures/Fig3a.py $(DEMO)
+	cp $(DEMO)/Fig3a.png demo/Fig3a.png
 	@echo "Look at demo/Fig3a.png"
 
 test: lint
@@ -33,11 +36,11 @@ format: setup
 	$(PY) -m ruff format .
 
 fig3a: setup
-	$(PY) train.py --n_task 2 3 6 12 24 --runs 0 1 2 3 4 --n_batch 100000 --out trained_networks
-	cp trained_networks/ensemble_*.jsonl Data/Fig3a/training.jsonl
-	$(PY) generalize.py --networks trained_networks --every_measure \
+	$(PY) train.py --n_task 2 3 6 12 24 --runs 0 1 2 3 4 --n_batch 100000 --out $(FULL)
+	cp $(FULL)/ensemble_*[0-9a-f].jsonl Data/Fig3a/training.jsonl
+	$(PY) generalize.py --networks $(FULL) --every_measure --overwrite \
 		--out Data/Fig3a/r_sq_RNN_CELoss.npz
-	$(PY) generalize.py --networks trained_networks --every_measure --decoder ridge \
+	$(PY) generalize.py --networks $(FULL) --every_measure --overwrite --decoder ridge \
 		--out Data/Fig3a/r_sq_RNN_CELoss_ridge.npz
 	$(PY) Figures/Fig3a.py
 	$(PY) results.py

@@ -12,7 +12,9 @@ decoder was trained on. Every run measures ID and both OOD versions; the flags s
 saved as `r_sq`.
 """
 
+import copy
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -41,10 +43,11 @@ class Config:
     batch_sz: int = 16  # trials per batch
     lr: float = 3e-3  # learning rate of adam decoders
     n_test: int = 640  # test trials per decoder; 40 batches of 16
-    n_ridge: int = 2048  # trials per quadrant and fit of ridge decoders
+    n_ridge: int = 1024  # trials per quadrant and fit of ridge decoders
     seed: int = 0  # of decoders and their trials
     out: Path | None = None  # .npz to write; None: beside the networks
     every_measure: bool = False  # write X.npz (as released), X_quadrant.npz and X_ID.npz for out X
+    overwrite: bool = False  # replace an .npz that was made with other settings
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU if there is one
 
     def check(self):
@@ -60,8 +63,10 @@ class Config:
                 raise UserError(f"{name} must be at least {low}, not {getattr(self, name)}")
         if self.n_ridge < 100:
             raise UserError(f"n_ridge must be at least 100, not {self.n_ridge}")
-        if not self.lr > 0:
+        if not (self.lr > 0 and math.isfinite(self.lr)):
             raise UserError(f"lr must be a positive number, not {self.lr}")
+        if self.every_measure and (self.in_distribution or self.held_out != "quadrant"):
+            raise UserError("every_measure saves all three; leave out in_distribution and held_out")
         if self.out is not None and self.out.suffix != ".npz":
             raise UserError(f"out must end in .npz, not {self.out.name}")
 
@@ -69,13 +74,15 @@ class Config:
 QUADRANTS = range(4)  # by the signs of the last two factors: (-,-), (-,+), (+,-), (+,+)
 SPLITS = [[q for q in QUADRANTS if q != held] for held in QUADRANTS]  # what OOD decoders see
 AS_RELEASED = [[0], [0, 3], [0, 3], [3]]  # where the released D = 2 evaluation tests each split
+AT_ONCE = 64  # trials per forward pass; more do not fit the processor's cache
 VARIANCE = 1 / 12  # of one factor over the whole space; SPEC 5 uses it for one quadrant too
 MEASURES = ("ID", "quadrant", "as_released")
 
 
-def paper_n_batch(n_task):
-    """Batches of a decoder's training by the network's N_task (SPEC 5)."""
-    return 3000 if n_task <= 3 else 2000 if n_task <= 6 else 1000
+def n_batch_of(config, network):
+    """Batches of a decoder's training, by default by the network's N_task (SPEC 5)."""
+    n_task = network["n_task"]
+    return config.n_batch or (3000 if n_task <= 3 else 2000 if n_task <= 6 else 1000)
 
 
 def quadrant_states(model, configs, generators, n_trial):
@@ -90,20 +97,16 @@ def quadrant_states(model, configs, generators, n_trial):
     Returns:
         states (net, quadrant, trial, unit), x (net, quadrant, trial, D).
     """
-    first = configs[0]
-    settings = {
-        "n_dim": first["n_dim"],
-        "n_sd_in": first["n_sd_in"],
-        "dt": first["dt"],
-        "timing": {period: first[period] for period in tasks.PERIODS},
-    }
+    settings = tasks.trial_settings(configs[0])
     states, xs = [], []
     for quadrant in QUADRANTS:
         task = tasks.DenoiseQuadsHighDim(quad_num=quadrant, **settings)
         inputs, _, x = tasks.sample([task] * len(configs), generators, n_trial)
-        states.append(model.represent(inputs)[:, :, -1])
+        for some in inputs.split(AT_ONCE, 1):
+            noise = model.network.draw_noise(*some.shape[1:3], generators)
+            states.append(model.represent(some, noise)[:, :, -1])
         xs.append(x)
-    return torch.stack(states, 1), torch.stack(xs, 1)
+    return torch.cat(states, 1).unflatten(1, (4, n_trial)), torch.stack(xs, 1)
 
 
 def fit_generators(config, configs, fit, device):
@@ -143,10 +146,13 @@ def fit_adam(model, configs, config, device, generators, show):
         weight (net, fit, 8, unit, D), bias (net, fit, 8, 1, D); 8 as in `batch_order`.
     """
     n_net, n_neu, n_dim = len(configs), configs[0]["n_neu"], configs[0]["n_dim"]
-    n_batch = config.n_batch or paper_n_batch(configs[0]["n_task"])
-    n_trial = CHUNK * config.batch_sz // 3
+    n_batch = n_batch_of(config, configs[0])
+    n_trial = CHUNK * config.batch_sz // 3  # per quadrant
+    shape = (n_net, config.n_fit, 8)
+    states = torch.empty(*shape, 3 * n_trial, n_neu, device=device)
+    xs = torch.empty(*shape, 3 * n_trial, n_dim, device=device)
     bound = n_neu**-0.5  # PyTorch's default for nn.Linear
-    start = torch.empty(n_net, config.n_fit, 8, n_neu + 1, n_dim, device=device)
+    start = torch.empty(*shape, n_neu + 1, n_dim, device=device)
     for fit, rngs in enumerate(generators):
         for net, rng in enumerate(rngs):
             start[net, fit].uniform_(-bound, bound, generator=rng)
@@ -157,23 +163,18 @@ def fit_adam(model, configs, config, device, generators, show):
     for batch in range(n_batch):
         position = batch % CHUNK
         if position == 0:
-            states, xs = [], []
-            for rngs in generators:
+            for fit, rngs in enumerate(generators):
                 h, x = quadrant_states(model, configs, rngs, n_trial)
                 order = torch.stack([batch_order(rng, n_trial) for rng in rngs])
-                states.append(pick(h.flatten(1, 2), order))
-                xs.append(pick(x.flatten(1, 2), order))
-            states = torch.stack(states, 1).flatten(0, 2)  # (net fit 8, trial, unit)
-            xs = torch.stack(xs, 1).flatten(0, 2)
+                states[:, fit] = pick(h.flatten(1, 2), order)
+                xs[:, fit] = pick(x.flatten(1, 2), order)
         rows = slice(position * config.batch_sz, (position + 1) * config.batch_sz)
-        loss = F.mse_loss(
-            torch.baddbmm(bias, states[:, rows], weight), xs[:, rows], reduction="sum"
-        )
+        output = torch.baddbmm(bias, states[..., rows, :].flatten(0, 2), weight)
+        loss = F.mse_loss(output, xs[..., rows, :].flatten(0, 2), reduction="sum")
         (loss / (config.batch_sz * n_dim)).backward()  # summed over decoders: each its own
         optimizer.step()
         optimizer.zero_grad()
         show.update(n_net)
-    shape = (n_net, config.n_fit, 8)
     return weight.detach().unflatten(0, shape), bias.detach().unflatten(0, shape)
 
 
@@ -341,11 +342,12 @@ def generalize(paths, config):
         dec_ID; n_tasks, runs, t (stimulus steps), sigma.
     """
     device = util.pick_device(config.device)
+    every, configs = load_ensemble(paths)
+    every.to(device)
     groups = {}  # Adam's number of batches depends on N_task
-    _, configs = load_ensemble(paths)
-    for path, c in zip(paths, configs, strict=True):
-        n_batch = config.n_batch or paper_n_batch(c["n_task"])
-        groups.setdefault(1 if config.decoder == "ridge" else n_batch, []).append(path)
+    for net, c in enumerate(configs):
+        n_step = config.n_fit if config.decoder == "ridge" else n_batch_of(config, c)
+        groups.setdefault(n_step, []).append(net)
     names = [(c["n_task"], c["run"]) for c in configs]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -355,25 +357,22 @@ def generalize(paths, config):
     shape = (len(n_tasks), len(runs), 4, config.n_fit)
     out = {name: np.full(shape, np.nan, np.float32) for name in MEASURES}
     out |= {name: np.full((*shape, n_neu, n_dim), np.nan, np.float32) for name in ("dec", "dec_ID")}
-    total = sum(
-        len(group) * (config.n_fit if config.decoder == "ridge" else n)
-        for n, group in groups.items()
-    )
+    total = sum(n_step * len(nets) for n_step, nets in groups.items())
     fit_decoders = fit_ridge if config.decoder == "ridge" else fit_adam
-    with tqdm(
-        total=total, unit=" fits" if config.decoder == "ridge" else " batches", disable=None
-    ) as show:
-        for _, group in sorted(groups.items()):
-            model, configs = load_ensemble(group)
-            model.to(device)
-            rngs = [fit_generators(config, configs, fit, device) for fit in range(config.n_fit)]
-            weight, bias = fit_decoders(model, configs, config, device, rngs, show)
-            r_sq = test_decoders(model, configs, config, rngs, weight, bias)
+    with tqdm(total=total, unit=" network steps", disable=None) as show:
+        for nets in groups.values():
+            model, some = copy.deepcopy(every), [configs[net] for net in nets]
+            model.keep(nets)
+            rngs = [fit_generators(config, some, fit, device) for fit in range(config.n_fit)]
+            weight, bias = fit_decoders(model, some, config, device, rngs, show)
+            r_sq = test_decoders(model, some, config, rngs, weight, bias)
             weight = weight.transpose(1, 2).cpu().numpy()  # (net, 8, fit, unit, D)
-            for net, c in enumerate(configs):
+            for net, c in enumerate(some):
                 at = n_tasks.index(c["n_task"]), runs.index(c["run"])
                 for measure in MEASURES:
                     out[measure][at] = r_sq[measure][net]
+                    if not np.isfinite(out[measure][at]).all():
+                        raise UserError(f"{paths[nets[net]]}: its decoders diverged; lower lr")
                 out["dec"][at], out["dec_ID"][at] = weight[net, :4], weight[net, 4:]
     task = configs[0]
     t, sigma = task["stimulus"] // task["dt"], task["n_sd_in"] / task["dt"] ** 0.5
@@ -396,16 +395,26 @@ def report(result):
     return util.table(header, rows)
 
 
+def about(measure, config, paths):
+    """The settings that make a file what it is, as JSON."""
+    settings = util.plain(config)
+    for elsewhere in ("out", "in_distribution", "held_out", "every_measure", "device", "overwrite"):
+        del settings[elsewhere]
+    settings |= {"networks": [Path(path).name for path in paths], "measure": measure}
+    return json.dumps(settings)
+
+
 def save(path, measure, config, result, paths):
     """Write r_sq*.npz and decoders*.npz (SPEC 8) of one measure, with the settings inside."""
     everywhere = [list(QUADRANTS)] * 4
     test = {"ID": everywhere, "quadrant": [[q] for q in QUADRANTS], "as_released": AS_RELEASED}
     width = max(map(len, test[measure]))
-    about = {**util.plain(config), "networks": [Path(p).name for p in paths]}
-    about |= {"measure": measure, "machine": util.machine()}
-    for elsewhere in ("out", "in_distribution", "held_out", "every_measure", "device"):
-        del about[elsewhere]
-    shared = {"n_tasks": result["n_tasks"], "runs": result["runs"], "config": json.dumps(about)}
+    shared = {
+        "n_tasks": result["n_tasks"],
+        "runs": result["runs"],
+        "config": about(measure, config, paths),
+        "machine": util.machine(),
+    }
     util.save_npz(
         path,
         r_sq=result[measure],
@@ -426,16 +435,24 @@ def main(config):
     paths = util.find_checkpoints(config.networks)
     measure = "ID" if config.in_distribution else config.held_out
     ridge_mark = "_ridge" if config.decoder == "ridge" else ""
-    path = config.out or paths[0].parent / f"r_sq_{measure}{ridge_mark}.npz"
-    util.make_folder(path.parent)
+    if config.every_measure:
+        out = config.out or paths[0].parent / f"r_sq{ridge_mark}.npz"
+        ends = {"as_released": "", "quadrant": "_quadrant", "ID": "_ID"}
+        files = {m: out.with_name(f"{out.stem}{end}.npz") for m, end in ends.items()}
+    else:
+        files = {measure: config.out or paths[0].parent / f"r_sq_{measure}{ridge_mark}.npz"}
+    for measure, path in files.items():
+        util.make_folder(path.parent)
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder")
+        if path.exists() and not config.overwrite:
+            found = util.load_npz(path).get("config")
+            if str(found) != about(measure, config, paths):
+                raise UserError(f"{path}: made with other settings; another --out, or --overwrite")
     result = generalize(paths, config)
     print(report(result))
     print(f"r2, median [quartiles]; decoder {config.decoder}")
-    files = {path: measure}
-    if config.every_measure:
-        ends = {"as_released": "", "quadrant": "_quadrant", "ID": "_ID"}
-        files = {path.with_name(f"{path.stem}{end}.npz"): m for m, end in ends.items()}
-    for path, measure in files.items():
+    for measure, path in files.items():
         save(path, measure, config, result, paths)
         print(f"saved {measure} in {path}")
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from RNN import RNN, Ensemble, flat, net_blocks, unflat
+from RNN import ACTIVATIONS, RNN, Ensemble, flat, net_blocks, unflat
 from util import UserError, generator, load_torch
 
 NETWORKS = {"RNN": RNN}
@@ -40,10 +40,10 @@ class Encoder(Ensemble):
             self.draw_linear(f"layer{i}", net, rng)
 
     def layers(self):
-        """The three layers as (net, out + 1, in + 1) products on columns that end with a 1.
+        """The three layers as products on columns that end with a 1, (net, out or out + 1, in + 1).
 
-        Bias is the weight from that constant; the last row passes it on. They are made once and
-        kept until a parameter changes.
+        Bias is the weight from that constant; the last row of the first two passes it on. They are
+        made once and kept until a parameter changes.
         """
         made_of = [(p.data_ptr(), p._version) for p in self.parameters()]
         if made_of == self.made_of:
@@ -103,6 +103,9 @@ class Readout(Ensemble):
         """As `Ensemble.keep`."""
         super().keep(nets)
         self.n_tasks = [self.n_tasks[i] for i in nets]
+        for name, parameter in list(self.named_parameters()):  # the widest may have gone
+            kept = parameter[..., : max(self.n_tasks)].detach().clone()
+            self.register_parameter(name, nn.Parameter(kept, parameter.requires_grad))
 
     def forward(self, rates):
         """(net, trial, time, unit) -> logits (net, trial, time, task)."""
@@ -130,6 +133,7 @@ class Model(nn.Module):
             leaky=first["leaky"],
             activation=first["activation"],
             init=first["init"],
+            alpha=first["dt"] / first["tau"],
             sigma=first["n_sd_net"] / math.sqrt(first["dt"]),
         )
         self.readout = Readout(first["n_neu"], [config["n_task"] for config in configs])
@@ -191,7 +195,55 @@ def checkpoint(model, net, config, loss_hist, confusion_hist):
     }
 
 
-SAME = ("network", "n_neu", "leaky", "activation", "n_dim", "task", "dt", "n_sd_in", "n_sd_net")
+number = (int, float)
+CONFIG = {  # settings a checkpoint must hold, their types and smallest values
+    "network": (str, None),
+    "activation": (str, None),
+    "init": (str, None),
+    "task": (str, None),
+    "leaky": (bool, None),
+    "n_neu": (int, 1),
+    "tau": (number, 1),
+    "n_sd_net": (number, 0),
+    "n_dim": (int, 1),
+    "n_sd_in": (number, 0),
+    "fixation": (int, 0),
+    "stimulus": (int, 1),
+    "delay": (int, 0),
+    "decision": (int, 1),
+    "dt": (int, 1),
+    "n_batch": (int, 1),
+    "batch_sz": (int, 1),
+    "lr": (number, 0),
+    "n_task": (int, 1),
+    "run": (int, 0),
+    "seed": (int, 0),
+}
+OWN = ("n_task", "run", "seed")  # in what networks of one kind may differ
+
+
+def check_checkpoint(path, content):
+    """The settings in a checkpoint. UserError if it is none, or they cannot be used."""
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: not a checkpoint of this project")
+    missing = {"state_dict", "encoder", "config"} - set(content)
+    if missing:
+        raise UserError(f"{path}: not a checkpoint of this project, {sorted(missing)} missing")
+    config = content["config"]
+    if not isinstance(config, dict):
+        raise UserError(f"{path}: its config is not a dict")
+    for key, (kind, low) in CONFIG.items():
+        if key not in config:
+            raise UserError(f"{path}: its config has no {key}")
+        value = config[key]
+        right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        if not right or (low is not None and not value >= low):
+            raise UserError(f"{path}: its config has {key} = {value!r}")
+    if "diverged_at" in config:
+        raise UserError(f"{path}: this network diverged in training and was not finished")
+    if config["activation"] not in ACTIVATIONS:
+        raise UserError(f"{path}: its config has activation = {config['activation']!r}")
+    return config
 
 
 def load_ensemble(paths):
@@ -207,19 +259,10 @@ def load_ensemble(paths):
         UserError: a file that is no such checkpoint, or networks that differ in kind.
     """
     contents = [load_torch(path) for path in paths]
-    for path, content in zip(paths, contents, strict=True):
-        missing = {"state_dict", "encoder", "config"} - set(
-            content if isinstance(content, dict) else ()
-        )
-        if missing:
-            raise UserError(f"{path}: not a checkpoint of this project, {sorted(missing)} missing")
-    configs = [content["config"] for content in contents]
+    configs = [check_checkpoint(*pair) for pair in zip(paths, contents, strict=True)]
     for path, config in zip(paths, configs, strict=True):
-        for key in (*SAME, "stimulus", "n_task", "run"):
-            if key not in config:
-                raise UserError(f"{path}: its config has no {key}")
-        for key in (*SAME, "fixation", "stimulus", "delay", "decision"):
-            if config[key] != configs[0][key]:
+        for key in CONFIG:
+            if key not in OWN and config[key] != configs[0][key]:
                 raise UserError(
                     f"{path}: {key} is {config[key]}, in {paths[0]} it is {configs[0][key]}; "
                     "networks that are handled together differ in n_task, run and seed only"
@@ -227,9 +270,9 @@ def load_ensemble(paths):
     model = Model(configs)
     for net, (path, content) in enumerate(zip(paths, contents, strict=True)):
         for name, part in model.parts.items():
-            if name in content:
-                try:
-                    part.from_file(net, content[name])
-                except UserError as error:
-                    raise UserError(f"{path}: {name}: {error}") from None
+            n_out = configs[net]["n_task"] if name == "decoder" else None
+            try:
+                part.from_file(net, content.get(name), n_out)
+            except UserError as error:
+                raise UserError(f"{path}: {name}: {error}") from None
     return model.requires_grad_(False), configs

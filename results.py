@@ -31,7 +31,8 @@ class Config:
 
 def read(name):
     """A file of Data/Fig3a, or UserError."""
-    return util.load_npz(ROOT / "Data" / "Fig3a" / name)
+    needs = ("r_sq", "n_tasks", "t", "sigma", "config")
+    return util.load_npz(ROOT / "Data" / "Fig3a" / name, needs)
 
 
 def fig3a():
@@ -40,6 +41,9 @@ def fig3a():
     adam = {m: read(f"r_sq_RNN_CELoss{end}.npz") for m, end in ends.items()}
     ridge = {m: read(f"r_sq_RNN_CELoss_ridge{end}.npz") for m, end in ends.items()}
     one = adam["quadrant"]
+    for file in (*adam.values(), *ridge.values()):
+        if not np.array_equal(file["n_tasks"], one["n_tasks"]):
+            raise UserError("the files in Data/Fig3a differ in n_tasks")
     theory = util.r_sq_theory(one["t"], one["sigma"])
     header = ["N_task", "networks", "ID", "OOD as released", "OOD quadrant held out", "gap"]
     header += ["ridge: ID", "ridge: OOD quadrant held out", "theory", "paper"]
@@ -60,7 +64,7 @@ def fig3a():
         )
     log = [json.loads(x) for x in (ROOT / "Data/Fig3a/training.jsonl").read_text().splitlines()]
     n_net, n_batch = len(log[0]["networks"]), log[-1]["batch"]
-    minutes = n_net * n_batch / log[-1]["networks_x_batches_per_s"] / 60
+    minutes = log[-1]["seconds"] / 60
     about = json.loads(str(one["config"]))
     _, _, n_split, n_fit = one["r_sq"].shape
     text = (

@@ -240,7 +240,7 @@ class DenoiseQuads(EvidenceTask):
     dim_allowed = (2, 2)
 
     def __init__(self, quad_num=(0, 1, 2, 3), **settings):
-        self.quad_num = (quad_num,) if isinstance(quad_num, int) else tuple(quad_num)
+        self.quad_num = tuple(np.atleast_1d(quad_num).tolist())
         if not self.quad_num or not set(self.quad_num) <= set(range(4)):
             raise UserError(f"quad_num names quadrants 0, 1, 2, 3, not {quad_num}")
         super().__init__(**settings)
@@ -351,7 +351,8 @@ class Batches:
         self.generators = [self.generators[i] for i in nets]
         if self.position < self.BLOCK:
             self.before = [self.before[i] for i in nets]
-            self.inputs, self.targets = self.inputs[nets], self.targets[nets]
+            n_out = max(task.n_out for task in self.tasks)
+            self.inputs, self.targets = self.inputs[nets], self.targets[nets, :, :n_out]
 
     def state_dict(self):
         """What is needed to go on at the next batch."""
@@ -381,11 +382,12 @@ def plot_task(task, seed=0):
     plane.set(xlim=(-0.5, 0.5), ylim=(-0.5, 0.5), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
     plane.axhline(0, color="0.8", lw=0.8)
     plane.axvline(0, color="0.8", lw=0.8)
-    for c in getattr(task, "normals", torch.empty(0, 2)):
-        along = np.array([-c[1], c[0]]) / np.linalg.norm(c[:2])
+    for c in getattr(task, "normals", torch.empty(0, 2))[:, :2]:
+        along = np.array([-c[1], c[0]]) / np.linalg.norm(c)
         plane.plot(*np.outer(along, [-1, 1]), color="tab:blue", lw=1)
     plane.plot(*trial["x"][:2], "k*", ms=10)
-    plane.set_title("boundaries and $x^*$")
+    where = "" if task.n_dim == 2 else ", others 0"
+    plane.set_title(f"boundaries and $x^*$ in the plane $x_1, x_2${where}")
     evidence.plot(time, task.ob[:, 0], color="0.6", label="fixation")
     for i in range(task.n_dim):
         evidence.plot(time, task.ob[:, 1 + i], label=f"$X_{{{i + 1}}}$")
@@ -423,6 +425,12 @@ def main(config):
     plot_task(task_class(**settings), config.seed).savefig(buffer, dpi=150)
     write_atomic(config.plot, buffer.getvalue())
     print(config.plot)
+
+
+def trial_settings(config):
+    """What all tasks of a network share, as arguments of a task, from the network's settings."""
+    shared = {key: config[key] for key in ("n_dim", "n_sd_in", "dt")}
+    return {**shared, "timing": {period: config[period] for period in PERIODS}}
 
 
 def find_task(name):

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 import tasks
 import util
-from model import NETWORKS, Model, checkpoint
+from model import NETWORKS, Model, check_checkpoint, checkpoint
 from util import Interrupted, UserError
 
 
@@ -44,6 +44,7 @@ class Config:
     activation: Literal["relu", "tanh"] = "relu"  # f
     init: Literal["default", "ortho", "sparse"] = "default"  # of the recurrent weights
     n_sd_net: float = 0.0  # noise inside f; standard deviation n_sd_net / sqrt(dt)
+    tau: int = 100  # ms, time constant of a unit; a = dt / tau
     # Task
     task: str = "LinearClassificationCentOut"  # class in tasks.py
     n_dim: int = 2  # D, latent dimensions
@@ -66,7 +67,7 @@ class Config:
         """Raise UserError for settings that cannot be meant."""
         if self.network not in NETWORKS:
             raise UserError(f"no network {self.network}; networks: {', '.join(NETWORKS)}")
-        for name, low in (("n_batch", 1), ("batch_sz", 1), ("n_neu", 1), ("seed", 0)):
+        for name, low in (("n_batch", 1), ("batch_sz", 1), ("n_neu", 1), ("tau", 1), ("seed", 0)):
             if getattr(self, name) < low:
                 raise UserError(f"{name} must be at least {low}, not {getattr(self, name)}")
         for name in ("n_task", "runs"):
@@ -81,6 +82,8 @@ class Config:
             raise UserError(f"lr must be a positive number, not {self.lr}")
         if not (self.n_sd_net >= 0 and math.isfinite(self.n_sd_net)):
             raise UserError(f"n_sd_net is a noise level, 0 or more, not {self.n_sd_net}")
+        if self.dt > self.tau:
+            raise UserError(f"tau must be at least dt = {self.dt} ms, not {self.tau}")
         if not issubclass(tasks.find_task(self.task), tasks.LinearClassification):
             raise UserError(f"{self.task} is for decoders; train.py trains classification tasks")
 
@@ -106,13 +109,7 @@ def label(config):
 
 def make_task(config, seeds):
     """The task of one network."""
-    settings = {
-        "n_task": config["n_task"],
-        "n_dim": config["n_dim"],
-        "n_sd_in": config["n_sd_in"],
-        "dt": config["dt"],
-        "timing": {period: config[period] for period in tasks.PERIODS},
-    }
+    settings = {"n_task": config["n_task"], **tasks.trial_settings(config)}
     task_class = tasks.find_task(config["task"])
     if issubclass(task_class, tasks.LinearClassificationHighDim):
         settings["normals_seed"] = seeds["task"]
@@ -194,6 +191,7 @@ class Trainer:
         self.done = 0  # batches
         self.loss_sum = torch.zeros(len(configs), device=device)  # since the last log line
         self.loss_hist, self.confusion_hist = [], []  # lists of (net,) and (net, 2, 2)
+        self.seconds = 0.0  # of training, over all its parts
         self.prepare()
 
     def prepare(self):
@@ -206,16 +204,7 @@ class Trainer:
             fused=True,
             capturable=cuda,
         )
-        self.graph = None
-
-    def draw_noise(self):
-        """Network noise of one batch, (net, trial, time, unit), or None."""
-        first = self.configs[0]
-        if first["n_sd_net"] == 0:
-            return None
-        shape = (first["batch_sz"], self.tasks[0].n_step, first["n_neu"])
-        draws = [torch.randn(shape, generator=g, device=self.device) for g in self.noise]
-        return torch.stack(draws)
+        self.graph, self.is_warm = None, False
 
     def compute(self, inputs, targets, noise):
         """Forward, backward and Adam; what a CUDA graph captures."""
@@ -230,7 +219,7 @@ class Trainer:
     def step(self):
         """One batch for every network. Returns logits and targets."""
         inputs, targets = next(self.data)
-        noise = self.draw_noise()
+        noise = self.model.network.draw_noise(*inputs.shape[1:3], self.noise)
         if self.device.type == "cuda":
             logits = self.replay(inputs, targets, noise)
         else:
@@ -240,7 +229,8 @@ class Trainer:
 
     def replay(self, inputs, targets, noise):
         """`compute` on a GPU: the first batch as it is, then captured once and replayed."""
-        if not self.optimizer.state:
+        if not self.is_warm:
+            self.is_warm = True
             side = torch.cuda.Stream()
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):  # a capture wants its warm-up on a side stream
@@ -279,7 +269,8 @@ class Trainer:
         trained = [p for p in self.model.parameters() if p.requires_grad]
         for parameter, moment in zip(trained, moments, strict=True):
             self.optimizer.state[parameter] = {
-                name: value if name == "step" else value[nets] for name, value in moment.items()
+                name: value if name == "step" else value[nets][..., : parameter.shape[-1]].clone()
+                for name, value in moment.items()
             }
 
     def state_dict(self):
@@ -294,6 +285,8 @@ class Trainer:
             "loss_sum": self.loss_sum,
             "loss_hist": self.loss_hist,
             "confusion_hist": self.confusion_hist,
+            "seconds": self.seconds,
+            "device": self.device.type,
         }
 
     def load_state_dict(self, state):
@@ -306,6 +299,7 @@ class Trainer:
         self.done = state["done"]
         self.loss_sum.copy_(state["loss_sum"])
         self.loss_hist, self.confusion_hist = state["loss_hist"], state["confusion_hist"]
+        self.seconds = state["seconds"]
 
 
 # ------------------------------------------------------------------ the training
@@ -321,7 +315,7 @@ class Progress:
 
     def __init__(self, done, total, n_net):
         self.total, self.n_net, self.first = total, n_net, done
-        self.start = time.perf_counter()
+        self.start = self.before = time.perf_counter()
         self.bar = None
         if sys.stderr.isatty():
             self.bar = tqdm(total=total, initial=done, unit="batch", dynamic_ncols=True)
@@ -329,6 +323,12 @@ class Progress:
     def rate(self, done):
         """Networks x batches per second since the start."""
         return self.n_net * (done - self.first) / (time.perf_counter() - self.start)
+
+    def lap(self):
+        """Seconds since the last call."""
+        now = time.perf_counter()
+        self.before, seconds = now, now - self.before
+        return seconds
 
     def update(self):
         """One more batch."""
@@ -352,14 +352,9 @@ class Progress:
 
 
 def train(trainer, files, config, stop_asked):
-    """Train to the end, logging and saving snapshots on the way.
-
-    Returns:
-        list of str, one line per network that diverged and was left out.
-    """
+    """Train to the end, logging and saving snapshots on the way."""
     log_at = [max(1, round((i + 1) * config.n_batch / N_LOG)) for i in range(N_LOG)]
-    diverged = files.diverged
-    good = copy.deepcopy(trainer.model), trainer.done
+    good = copy.deepcopy(trainer.model), trainer.done, len(trainer.loss_hist)
     progress = Progress(trainer.done, config.n_batch, len(trainer.configs))
     saved, cost = time.perf_counter(), 0.0
     logged = max([at for at in log_at if at <= trainer.done], default=0)
@@ -370,22 +365,25 @@ def train(trainer, files, config, stop_asked):
             if trainer.done in log_at:
                 loss, matrix = trainer.log(logits, targets, trainer.done - logged)
                 logged = trainer.done
+                trainer.seconds += progress.lap()
                 times = log_at.count(trainer.done)  # more than 1 where n_batch < 100
                 trainer.loss_hist += [loss] * times
                 trainer.confusion_hist += [matrix] * times
                 lost = find_diverged(trainer, loss)
                 if lost:
-                    diverged += [files.leave_out(trainer, net, good, loss) for net in lost]
+                    for net in lost:
+                        files.leave_out(trainer, net, good, loss)
                     kept = [i for i in range(len(loss)) if i not in lost]
                     if not kept:
                         files.forget_snapshot()
-                        return diverged
+                        raise UserError("no network is left in training; see above")
                     trainer.keep(kept)
+                    progress.n_net = len(kept)
                     loss, matrix = loss[kept], matrix[kept]
                 accuracy = matrix.diagonal(dim1=1, dim2=2).sum(1)
                 progress.report(trainer.done, loss.mean(), accuracy.mean())
                 files.log(trainer, loss, accuracy, progress.rate(trainer.done))
-                good = copy.deepcopy(trainer.model), trainer.done
+                good = copy.deepcopy(trainer.model), trainer.done, len(trainer.loss_hist)
                 # Snapshots may take a twentieth of the time, not more.
                 if time.perf_counter() - saved > 20 * cost:
                     before = time.perf_counter()
@@ -393,6 +391,7 @@ def train(trainer, files, config, stop_asked):
                     saved = time.perf_counter()
                     cost = saved - before
             if stop_asked():
+                trainer.seconds += progress.lap()
                 files.save_snapshot(trainer)
                 raise Interrupted(
                     f"stopped at batch {trainer.done} of {config.n_batch}; "
@@ -400,7 +399,6 @@ def train(trainer, files, config, stop_asked):
                 )
     finally:
         progress.close()
-    return diverged
 
 
 def find_diverged(trainer, loss):
@@ -420,6 +418,8 @@ class Files:
         self.snapshot = self.folder / f"ensemble_{key}.snapshot"
         self.log_file = self.folder / f"ensemble_{key}.jsonl"
         self.diverged = []
+        for left_over in self.folder.glob(f".ensemble_{key}.*.partial"):  # of a killed training
+            left_over.unlink()
 
     def path(self, config):
         """File of a finished network."""
@@ -430,7 +430,7 @@ class Files:
         path = self.path(config)
         if not path.exists():
             return False
-        found = util.load_torch(path).get("config", {})
+        found = check_checkpoint(path, util.load_torch(path))
         other = [k for k in config if found.get(k) != config[k]]
         if other:
             raise UserError(
@@ -439,32 +439,30 @@ class Files:
             )
         return True
 
-    def save_network(self, trainer, net, path=None, model=None):
-        """Write one network's checkpoint."""
-        config = trainer.configs[net]
-        extra = {}
+    def save_network(self, trainer, net):
+        """Write a finished network's checkpoint."""
+        content = self.content(trainer, net, trainer.model, len(trainer.loss_hist))
+        util.save_torch(self.path(trainer.configs[net]), content)
+
+    def content(self, trainer, net, model, n_log, **extra):
+        """A network's checkpoint with the first `n_log` points of its history."""
         if isinstance(trainer.tasks[net], tasks.LinearClassificationHighDim):
             extra["normals"] = trainer.tasks[net].normals.tolist()
-        content = checkpoint(
-            model or trainer.model,
-            net,
-            {**config, **extra},
-            trainer.loss_hist,
-            trainer.confusion_hist,
-        )
-        util.save_torch(path or self.path(config), content)
+        config = {**trainer.configs[net], **extra}
+        history = trainer.loss_hist[:n_log], trainer.confusion_hist[:n_log]
+        return checkpoint(model, net, config, *history)
 
     def leave_out(self, trainer, net, good, loss):
-        """Keep a diverged network's last good state. Returns a line that says what happened."""
-        model, batch = good
+        """Keep a diverged network's last good state, and say so."""
+        model, batch, n_log = good
         path = self.folder / f"{label(trainer.configs[net])}.diverged.pth"
-        self.save_network(trainer, net, path, model)
+        util.save_torch(path, self.content(trainer, net, model, n_log, diverged_at=trainer.done))
+        self.diverged.append(label(trainer.configs[net]))
         line = (
             f"{label(trainer.configs[net])} diverged (loss {loss[net]:.3g} before batch "
             f"{trainer.done}) and was left out; its state at batch {batch} is in {path}"
         )
         print(f"train.py: {line}", file=sys.stderr, flush=True)
-        return line
 
     def save_snapshot(self, trainer):
         """Save what `resume` needs."""
@@ -479,14 +477,27 @@ class Files:
         if not self.snapshot.exists():
             return None
         state = util.load_torch(self.snapshot)
-        trainer = Trainer(state["configs"], device)
-        trainer.load_state_dict(state)
-        self.diverged = state["diverged"]
+        try:
+            if state["device"] != device.type:
+                raise UserError(
+                    f"{self.snapshot}: begun on {state['device']}; go on with --device "
+                    f"{state['device']}, or delete the file to start over"
+                )
+            trainer = Trainer(state["configs"], device)
+            trainer.load_state_dict(state)
+            self.diverged = state["diverged"]
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{self.snapshot}: not a snapshot of this training ({error!r:.80}); delete it to "
+                "start over"
+            ) from None
         self.trim_log(trainer.done)
         return trainer
 
     def start_log(self, trainer):
-        """Begin a new log with what is trained and where."""
+        """Begin a new log with what is trained and where; an old one is kept beside it."""
+        if self.log_file.exists():
+            self.log_file.replace(self.log_file.with_suffix(".old.jsonl"))
         names = [label(c) for c in trainer.configs]
         head = {"networks": names, "config": trainer.configs[0], "machine": util.machine()}
         util.write_atomic(self.log_file, (json.dumps(head) + "\n").encode())
@@ -510,6 +521,7 @@ class Files:
             "loss": [round(x, 6) for x in loss.tolist()],
             "accuracy": [round(x, 4) for x in accuracy.tolist()],
             "networks_x_batches_per_s": round(rate, 1),
+            "seconds": round(trainer.seconds, 2),
         }
         with open(self.log_file, "a") as file:
             file.write(json.dumps(line) + "\n")
@@ -530,6 +542,7 @@ def main(config):
         n_there = len(networks) - len(wanted)
         print(f"{n_there} of {len(networks)} networks are trained already, skipped")
     if not wanted:
+        files.forget_snapshot()
         return
     with util.stop_requests() as stop_asked:
         trainer = files.resume(device)
@@ -537,21 +550,19 @@ def main(config):
             trainer = Trainer(wanted, device)
             files.start_log(trainer)
         else:
+            if any(c not in wanted for c in trainer.configs):  # another training finished them
+                trainer.keep([i for i, c in enumerate(trainer.configs) if c in wanted])
             print(f"resuming at batch {trainer.done} of {config.n_batch} from {files.snapshot}")
         print(f"training {len(trainer.configs)} networks on {device}; log: {files.log_file}")
-        start = time.perf_counter()
-        diverged = train(trainer, files, config, stop_asked)
-        if trainer.done == config.n_batch:
-            for net in range(len(trainer.configs)):
-                files.save_network(trainer, net)
-            files.forget_snapshot()
-            seconds = time.perf_counter() - start
-            n_net = len(trainer.configs)
-            print(f"{n_net} networks in {config.out}, {seconds:.0f} s on {util.machine()}")
-    if diverged:
-        raise UserError(
-            f"{len(diverged)} of {len(networks)} networks diverged: {'; '.join(diverged)}"
-        )
+        train(trainer, files, config, stop_asked)
+        for net in range(len(trainer.configs)):
+            files.save_network(trainer, net)
+        files.forget_snapshot()
+    n_net = len(trainer.configs)
+    print(f"{n_net} networks in {config.out}, {trainer.seconds:.0f} s on {util.machine()}")
+    if files.diverged:
+        names = ", ".join(files.diverged)
+        raise UserError(f"{len(files.diverged)} of {len(networks)} networks diverged: {names}")
 
 
 if __name__ == "__main__":

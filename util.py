@@ -9,6 +9,7 @@ import os
 import pickle
 import platform
 import signal
+import struct
 import sys
 import zipfile
 from pathlib import Path
@@ -44,8 +45,12 @@ def run_script(main, config_class):
             reason += "; what was saved before is intact, free some space and repeat the command"
         where = f": {error.filename}" if error.filename else ""
         stop(name, f"{reason}{where}", 2)
-    except torch.OutOfMemoryError as error:
-        stop(name, f"out of memory: {str(error).splitlines()[0]}", 2)
+    except (MemoryError, torch.OutOfMemoryError):
+        stop(name, "out of memory; fewer networks at once, or smaller settings", 2)
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):  # how PyTorch runs out of it on a CPU
+            raise
+        stop(name, "out of memory; fewer networks at once, or smaller settings", 2)
     except (Interrupted, KeyboardInterrupt) as error:
         stop(name, str(error) or "interrupted", 130)
 
@@ -174,11 +179,26 @@ def load_torch(path):
         raise UserError(f"{path}: no such file")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError) as e:
+    except BROKEN_FILE as e:
         raise UserError(
             f"{path}: not a checkpoint that can be read, truncated or of another kind "
             f"({str(e).splitlines()[0][:100] if str(e) else type(e).__name__})"
         ) from None
+
+
+BROKEN_FILE = (  # what reading a damaged or foreign file may raise
+    RuntimeError,
+    EOFError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    TypeError,
+    OSError,
+    struct.error,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
 
 
 def save_npz(path, **arrays):
@@ -190,20 +210,24 @@ def save_npz(path, **arrays):
     write_atomic(path, buffer.getvalue())
 
 
-def load_npz(path):
+def load_npz(path, needs=()):
     """dict of the arrays in an .npz, never running code from it.
 
     Raises:
-        UserError: missing, truncated, or holding pickled objects.
+        UserError: missing, truncated, holding pickled objects, or without an array of `needs`.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+            arrays = {key: file[key] for key in file.files}
+    except BROKEN_FILE as error:
         raise UserError(f"{path}: not an .npz that can be read ({error})") from None
+    for key in needs:
+        if key not in arrays:
+            raise UserError(f"{path}: has no {key}")
+    return arrays
 
 
 def make_folder(path):
@@ -235,7 +259,7 @@ def find_checkpoints(patterns):
     for pattern in patterns:
         path = Path(pattern)
         if path.is_dir():
-            hits = [p for p in path.glob("*.pth") if not p.name.endswith(".diverged.pth")]
+            hits = [p for p in path.glob("*.pth") if ".diverged" not in p.suffixes]
             if not hits:
                 raise UserError(f"{path}: no trained networks (*.pth) in this folder")
         elif path.is_file():
@@ -245,12 +269,7 @@ def find_checkpoints(patterns):
             if not hits:
                 raise UserError(f"{pattern}: no such file, folder or glob")
         found += hits
-    return sorted(set(found), key=lambda p: [*map(_natural, p.parts)])
-
-
-def _natural(text):
-    digits = "".join(c if c.isdigit() else " " for c in text).split()
-    return (text.rstrip("0123456789.pth"), [int(d) for d in digits], text)
+    return sorted(set(found))
 
 
 def plain(config):
@@ -271,8 +290,8 @@ def r_sq_theory(t, sigma=0.2):
 
 
 def quartiles(values):
-    """'median [lower, upper]' with three decimals."""
-    low, mid, high = np.percentile(values, [25, 50, 75])
+    """'median [lower, upper]' with three decimals, NaN left out."""
+    low, mid, high = np.nanpercentile(values, [25, 50, 75])
     return f"{mid:.3f} [{low:.3f}, {high:.3f}]"
 
 

@@ -1,7 +1,8 @@
 """Figure 3a: r2 of x* decoded from the RNN against N_task, in and out of distribution.
 
 Data: Data/Fig3a/, five networks per N_task, 4 splits x 5 fits each; made by `make fig3a`.
-Paper: OOD rises with N_task and the gap to ID closes. Numbers: results table in README.md.
+Paper: OOD rises with N_task and the gap to ID closes. Numbers, networks, time and machine:
+results table in README.md.
 """
 
 import sys
@@ -18,25 +19,24 @@ FILES = {
 
 def draw(folder="Fig3a"):
     """The figure from the files in Data/`folder`."""
-    fig, ax = style.plt.subplots()
-    found = {key: style.data(f"{folder}/{file}") for key, file in FILES.items()}
-    found = {key: file for key, file in found.items() if file is not None}
-    if not found:
+    if not any((style.DATA / folder / file).exists() for file in FILES.values()):
         raise style.UserError(f"{style.DATA / folder}: no data yet; see `make fig3a` in README.md")
+    paths = {key: Path(folder) / file for key, file in FILES.items()}
+    found = style.data(paths, ("r_sq", "n_tasks"))
+    fig, ax = style.plt.subplots()
     for key, file in found.items():
         style.curve(ax, file["n_tasks"], file["r_sq"], key)
     any_file = next(iter(found.values()))
     style.theory(ax, style.r_sq_theory(any_file.get("t", 20), any_file.get("sigma", 0.2)))
     style.task_axis(ax, any_file["n_tasks"])
     ax.set(ylabel="$r^2$ of decoded $x^*$", ylim=(None, 1))
-    n_net = any_file["r_sq"].shape[1]
-    ax.set_title(f"RNN, {n_net} networks per point, median and quartiles", fontsize=9)
+    ax.set_title(f"RNN, {style.n_networks(any_file['r_sq'])} per point, median and quartiles")
     ax.legend(loc="lower right")
     return fig
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:  # another folder with files of the same names, e.g. that of `make demo`
+    if len(sys.argv) > 1:  # another folder with files of these names, e.g. that of `make demo`
         source = Path(sys.argv[1]).resolve()
         style.run(lambda: draw(source), "Fig3a", source)
     else:

@@ -30,6 +30,7 @@ plt.rcParams.update(
         "figure.figsize": (4.6, 3.6),
         "figure.constrained_layout.use": True,
         "font.size": 9,
+        "axes.titlesize": 9,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "legend.frameon": False,
@@ -40,15 +41,32 @@ plt.rcParams.update(
 )
 
 
-def data(path):
-    """Arrays of an .npz below Data/, or None where it is not there."""
-    path = DATA / path
-    return load_npz(path) if path.exists() else None
+def data(files, needs):
+    """Arrays of the .npz files below Data/ that are there; one line on stderr for each that is not.
+
+    Args:
+        files: dict key -> path below Data/, or absolute.
+        needs: names of arrays each must have.
+    """
+    found = {}
+    for key, path in files.items():
+        if (DATA / path).exists():
+            found[key] = load_npz(DATA / path, needs)
+        else:
+            print(f"{DATA / path}: not there, its curve is left out", file=sys.stderr)
+    return found
 
 
 def quartiles(values):
     """Lower quartile, median, upper quartile over all axes but the first."""
     return np.nanpercentile(values.reshape(len(values), -1), [25, 50, 75], axis=1)
+
+
+def n_networks(r_sq):
+    """'5 networks', or '3 to 5 networks', for r_sq (n_tasks, runs, splits, fits)."""
+    counts = (~np.isnan(r_sq[:, :, 0, 0])).sum(1)
+    low, high = counts.min(), counts.max()
+    return f"{low} networks" if low == high else f"{low} to {high} networks"
 
 
 def curve(ax, x, values, key, **line):
@@ -84,3 +102,5 @@ def run(draw, name, folder=FIGURES):
         print(Path(folder) / f"{name}.png")
     except (UserError, OSError) as error:
         stop(name, error, 2)
+    except KeyboardInterrupt:
+        stop(name, "interrupted", 130)

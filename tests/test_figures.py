@@ -1,7 +1,7 @@
 """Figures draw from whatever lies in Data/, from any folder, without a display."""
 
 import numpy as np
-from conftest import ROOT, one_line, shell
+from conftest import one_line, shell
 
 import util
 
@@ -13,6 +13,7 @@ def test_fig3a_draws_from_files_in_the_layout_of_the_released_data(tmp_path):
         util.save_npz(tmp_path / f"{name}.npz", r_sq=rng.random((5, 5, 4, 5)), n_tasks=n_tasks)
     result = shell("Figures/Fig3a.py", tmp_path, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
+    assert "r_sq_RNN_CELoss_quadrant.npz" in result.stderr  # says what it could not draw
     assert (tmp_path / "Fig3a.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / "Fig3a.pdf").read_bytes()[:4] == b"%PDF"
 
@@ -20,9 +21,11 @@ def test_fig3a_draws_from_files_in_the_layout_of_the_released_data(tmp_path):
 def test_fig3a_without_data_is_one_line(tmp_path):
     result = shell("Figures/Fig3a.py", tmp_path)
     assert result.returncode == 2 and one_line(result.stderr)
+    util.save_npz(tmp_path / "r_sq_RNN_CELoss.npz", n_tasks=np.arange(3))
+    result = shell("Figures/Fig3a.py", tmp_path)
+    assert result.returncode == 2 and "has no r_sq" in result.stderr
 
 
 def test_results_table_in_the_readme_is_the_one_the_data_give():
     result = shell("results.py", "--check")
     assert result.returncode == 0, result.stderr
-    assert (ROOT / "README.md").exists()

@@ -6,10 +6,12 @@ import torch
 from conftest import one_line
 from sklearn.linear_model import Ridge
 from torch import nn
+from tqdm import tqdm
 
 import generalize
 import train
 import util
+from RNN import RNN
 
 
 def make(n_task=(2,), **settings):
@@ -19,20 +21,14 @@ def make(n_task=(2,), **settings):
     return trainer.model.requires_grad_(False), trainer.configs
 
 
-class Silent:
-    """A progress bar that shows nothing."""
-
-    def update(self, n):
-        pass
-
-
 class PerfectModel:
     """Stands in for a network whose last state is the true x*, squeezed into 12 units."""
 
     def __init__(self, n_dim=2):
         self.map = torch.randn(n_dim, 12, generator=util.generator(0))
+        self.network = RNN(1, 41, 12)
 
-    def represent(self, inputs):
+    def represent(self, inputs, noise):
         mean = inputs[:, :, 1:21, 1:].mean(2)
         return (mean @ self.map)[:, :, None]
 
@@ -43,7 +39,7 @@ def fits(model, configs, **settings):
     device = torch.device("cpu")
     rngs = [generalize.fit_generators(config, configs, f, device) for f in range(config.n_fit)]
     fit = generalize.fit_ridge if config.decoder == "ridge" else generalize.fit_adam
-    weight, bias = fit(model, configs, config, device, rngs, Silent())
+    weight, bias = fit(model, configs, config, device, rngs, tqdm(disable=True))
     return weight, bias, generalize.test_decoders(model, configs, config, rngs, weight, bias)
 
 
@@ -128,7 +124,9 @@ def test_ridge_never_looks_at_the_quadrant_it_is_tested_on(monkeypatch):
     monkeypatch.setattr(generalize, "quadrant_states", spoiled)
     config = generalize.Config(decoder="ridge", n_fit=1, n_ridge=200)
     rngs = [generalize.fit_generators(config, configs, 0, torch.device("cpu"))]
-    dirty, _ = generalize.fit_ridge(model, configs, config, torch.device("cpu"), rngs, Silent())
+    dirty, _ = generalize.fit_ridge(
+        model, configs, config, torch.device("cpu"), rngs, tqdm(disable=True)
+    )
     assert torch.equal(clean[:, :, 1], dirty[:, :, 1])
     assert not torch.allclose(clean[:, :, 0], dirty[:, :, 0])
 
@@ -157,7 +155,7 @@ def test_r_sq_uses_the_variance_of_the_whole_space():
 def test_as_released_tests_two_splits_on_quadrants_their_decoder_knew():
     """A decoder that fails on (-,+) and (+,-) alone shows which test looks where."""
 
-    def spoil(inputs):
+    def spoil(inputs, noise):
         mean = inputs[:, :, 1:21, 1:].mean(2)
         off_diagonal = (mean[..., :1] * mean[..., 1:]) < 0
         code = torch.where(off_diagonal, torch.zeros_like(mean), mean)
@@ -270,6 +268,10 @@ def test_bad_input_is_one_line(script, tiny_networks, tmp_path):
         ),
         "same network twice": (good, variant("g.pth")),
         "list": (variant("h.pth", state_dict=[1, 2]),),
+        "decoder gone": (variant("i.pth", decoder=None),),
+        "config of another kind": (variant("j.pth", config=[1]),),
+        "number as text": (variant("k.pth", config={**content["config"], "n_neu": "8"}),),
+        "activation": (variant("l.pth", config={**content["config"], "activation": "sin"}),),
     }
     for case, paths in wrong.items():
         code, _, err = script("generalize", "--networks", *paths, "--out", tmp_path / "x.npz")
@@ -284,6 +286,25 @@ def test_bad_input_is_one_line(script, tiny_networks, tmp_path):
         code, _, err = script("generalize", "--networks", good, *flags)
         assert code == 2 and one_line(err), (flags, err)
     assert not (tmp_path / "x.npz").exists()
+
+
+def test_results_of_other_settings_are_not_overwritten(script, tiny_networks, tmp_path):
+    command = ("generalize", "--networks", tiny_networks, "--n_fit", 1, "--out", tmp_path / "r.npz")
+    assert script(*command, "--n_batch", 20)[0] == 0
+    assert script(*command, "--n_batch", 20)[0] == 0
+    code, _, err = script(*command, "--n_batch", 30)
+    assert code == 2 and one_line(err)
+    assert script(*command, "--n_batch", 30, "--overwrite")[0] == 0
+
+
+def test_network_noise_is_there_when_decoding():
+    model, configs = make(n_sd_net=5.0)
+    states = []
+    for sigma in (model.network.sigma, 0.0):
+        model.network.sigma = sigma
+        rngs = generalize.fit_generators(generalize.Config(), configs, 0, torch.device("cpu"))
+        states.append(generalize.quadrant_states(model, configs, rngs, 50)[0][:, 0])
+    assert not torch.allclose(*states)
 
 
 def test_loading_never_runs_code(script, tmp_path):

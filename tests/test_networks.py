@@ -90,7 +90,7 @@ def test_gradient_of_the_inputs():
 def test_network_noise_enters_inside_f():
     network = (trainer := make(n_sd_net=2.0)).model.network
     inputs = trainer.model.encoder(next(trainer.data)[0])
-    noise = trainer.draw_noise()
+    noise = network.draw_noise(16, 22, trainer.noise)
     assert network.sigma == pytest.approx(0.2)
     drive = network.drive(inputs) + 0.2 * noise
     r = torch.zeros(2, 16, 16)
@@ -124,9 +124,14 @@ def test_initialisations():
         assert weight.std().item() == pytest.approx((3 * n_in) ** -0.5, rel=0.05)
     w = make(init="ortho").model.network.rec_weight[0]
     assert torch.allclose(w @ w.T, torch.eye(16), atol=1e-5)
-    w = make(n_neu=100, init="sparse").model.network.rec_weight[0]
-    assert (w != 0).float().mean().item() == pytest.approx(0.15)
-    assert w[w != 0].std().item() == pytest.approx(math.sqrt(2 / (0.15 * 100)), rel=0.1)
+    w = make(n_neu=64, init="sparse").model.network.rec_weight[0]
+    assert ((w != 0).sum(0) == 10).all()  # 15 % of 64 inputs to each unit
+    assert w[w != 0].std().item() == pytest.approx(math.sqrt(2 / (0.15 * 64)), rel=0.1)
+    assert torch.equal(w, make(n_neu=64, init="sparse").model.network.rec_weight[0])
+
+
+def test_time_constant():
+    assert make(dt=50, tau=100, fixation=50, decision=50).model.network.alpha == 0.5
 
 
 def test_loss_is_binary_cross_entropy_of_each_network():
@@ -196,17 +201,18 @@ def test_seeds_depend_on_the_network_alone():
     assert len(set(numbers)) == len(numbers)
 
 
-def test_keeping_some_networks_changes_nothing_for_them():
+@pytest.mark.parametrize("kept", [[1, 3], [0, 1]])  # with and without the widest
+def test_keeping_some_networks_changes_nothing_for_them(kept):
     all_of_them, fewer = make(n_task=(2, 5), runs=(0, 1)), make(n_task=(2, 5), runs=(0, 1))
     for _ in range(5):
         all_of_them.step()
         fewer.step()
-    fewer.keep([1, 3])
+    fewer.keep(kept)
     for _ in range(fewer.data.BLOCK + 1):  # a new block of trials is drawn on the way
         all_of_them.step()
         fewer.step()
     for whole, part in zip(all_of_them.model.parameters(), fewer.model.parameters(), strict=True):
-        assert torch.allclose(whole[[1, 3]], part, atol=2e-5)
+        assert torch.allclose(whole[kept][..., : part.shape[-1]], part, atol=2e-5)
 
 
 def test_checkpoint_round_trip(tmp_path):

@@ -173,8 +173,9 @@ def test_bad_settings_are_one_line(case, script, tmp_path):
     if case == "no GPU" and torch.cuda.is_available():
         pytest.skip("there is one")
     folder = tmp_path / "out"
-    code, _, err = script("train", *TINY[4:], "--out", folder, *BAD[case])
+    code, _, err = script("train", *TINY[6:], "--out", folder, *BAD[case])
     assert code == 2 and one_line(err), err
+    assert BAD[case][0].strip("-") in err or BAD[case][1] in err, err
     assert not folder.exists() or not list(folder.iterdir())
 
 
@@ -196,10 +197,23 @@ def test_folder_without_write_permission(script, tmp_path):
 def test_a_damaged_snapshot_or_network_is_one_line(script, tmp_path):
     command = ("train", *TINY, "--out", tmp_path)
     assert script(*command)[0] == 0
+    (log,) = tmp_path.glob("*.jsonl")
     path = sorted(tmp_path.glob("*.pth"))[0]
-    path.write_bytes(path.read_bytes()[:1000])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])
     code, _, err = script(*command)
     assert code == 2 and one_line(err) and path.name in err
+    path.unlink()
+    snapshot = log.with_suffix(".snapshot")
+    for content in (b"", b"not a snapshot", whole):
+        snapshot.write_bytes(content)
+        code, _, err = script(*command)
+        assert code == 2 and one_line(err) and snapshot.name in err
+    torch.save({"device": "cuda"}, snapshot)
+    code, _, err = script(*command)
+    assert code == 2 and one_line(err) and "begun on cuda" in err
+    snapshot.unlink()
+    assert script(*command)[0] == 0
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path):
@@ -211,22 +225,29 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path):
     assert not list(tmp_path.glob("*.pth")) and not list(tmp_path.glob(".*"))
 
 
-def test_a_diverging_network_is_named_and_the_others_go_on(script, tmp_path, monkeypatch):
+@pytest.mark.parametrize("lost", [0, 2])
+@pytest.mark.parametrize("batch", [55, 119])
+def test_a_diverging_network_is_named_and_the_others_go_on(
+    lost, batch, script, tmp_path, monkeypatch
+):
     step = train.Trainer.step
 
     def poisoned(self):
         logits = step(self)
-        if self.done == 55 and len(self.configs) == 4:
-            self.model.network.rec_weight.data[2] = float("nan")
+        if self.done == batch and len(self.configs) == 4:
+            self.model.network.rec_weight.data[lost] = float("nan")
         return logits
 
     monkeypatch.setattr(train.Trainer, "step", poisoned)
     code, _, err = script("train", *TINY, "--out", tmp_path)
-    label = "RNN_nTask3_n_neu8_n_batch120_run0"
+    label = f"RNN_nTask{2 + lost // 2}_n_neu8_n_batch120_run0"
     assert code == 2 and label in err and "Traceback" not in err
     assert len(list(tmp_path.glob("*_run?.pth"))) == 3
     kept = weights(tmp_path / f"{label}.diverged.pth")
     assert all(v.isfinite().all() for v in kept.values())
+    assert len(kept["loss_hist"]) < 100
+    code, _, err = script("generalize", "--networks", tmp_path / f"{label}.diverged.pth")
+    assert code == 2 and "diverged" in err
     monkeypatch.setattr(train.Trainer, "step", step)
     healthy = tmp_path / "healthy"
     script("train", *TINY, "--out", healthy)
@@ -237,9 +258,29 @@ def test_a_diverging_network_is_named_and_the_others_go_on(script, tmp_path, mon
 
 def test_when_all_diverge_the_training_stops(script, tmp_path):
     code, _, err = script("train", *TINY, "--lr", "1e20", "--out", tmp_path)
-    assert code == 2 and "4 of 4 networks diverged" in err
+    assert code == 2 and err.count("diverged (loss") == 4 and "no network is left" in err
     assert not list(tmp_path.glob("*_run?.pth"))
     assert len(list(tmp_path.glob("*.diverged.pth"))) == 4
+
+
+def test_the_widest_network_may_diverge_and_the_rest_resume(script, tmp_path, monkeypatch):
+    settings = ("--n_task", 2, 5, "--n_batch", 200, "--n_neu", 6, "--out", tmp_path)
+    step = train.Trainer.step
+
+    def poisoned(self):
+        logits = step(self)
+        if self.done == 20:
+            self.model.readout.out_weight.data[1] = float("nan")
+        if self.done == 100:
+            os.kill(os.getpid(), signal.SIGINT)
+        return logits
+
+    monkeypatch.setattr(train.Trainer, "step", poisoned)
+    assert script("train", *settings)[0] == 130
+    monkeypatch.setattr(train.Trainer, "step", step)
+    code, out, err = script("train", *settings)
+    assert code == 2 and "resuming at batch 100" in out and "1 of 2 networks diverged" in err
+    assert [p.name[:10] for p in tmp_path.glob("*_run?.pth")] == ["RNN_nTask2"]
 
 
 def test_high_dimensional_networks_keep_their_boundaries(script, tmp_path):
