@@ -120,20 +120,24 @@ def make_task(config, seeds):
 
 
 class CrossEntropy(torch.autograd.Function):
-    """Weighted sum of binary cross-entropies with logits, and its gradient, in one pass each.
+    """Binary cross-entropy with logits, and its gradient, in as few passes as it takes.
 
-    logits z (net, time, trial, task), goals y in [0, 1] alike, weights w broadcast to them:
-    sum w (softplus(z) - y z), gradient w (sigmoid(z) - y). Returns (net,).
+    Weighted sum over steps, trials and tasks of softplus(z) - y z, with gradient sigmoid(z) - y;
+    the goal y is 0.5 but in the decision step. z (net, time, trial, task); others as in `loss_of`.
     """
 
     @staticmethod
-    def forward(ctx, z, y, w):
-        ctx.save_for_backward(torch.sigmoid(z).sub_(y).mul_(w))
-        return F.softplus(z).addcmul_(y, z, value=-1).mul_(w).sum((1, 2, 3))
+    def forward(ctx, z, targets, decision, weights):
+        half = 0.5 * targets[:, None]
+        gradient = torch.sigmoid(z).sub_(0.5)
+        gradient[:, decision] -= half
+        ctx.save_for_backward(gradient.mul_(weights))
+        loss = F.softplus(z).sub_(z, alpha=0.5).sum((1, 2)) - (half * z[:, decision]).sum((1, 2))
+        return (loss * weights[:, 0, 0]).sum(1)
 
     @staticmethod
     def backward(ctx, grad):
-        return ctx.saved_tensors[0] * grad[:, None, None, None], None, None
+        return ctx.saved_tensors[0] * grad[:, None, None, None], None, None, None
 
 
 def loss_of(logits, targets, task, weights):
@@ -148,10 +152,7 @@ def loss_of(logits, targets, task, weights):
     Returns:
         (net,); the sum of it is what is differentiated, so networks do not touch each other.
     """
-    z = logits.transpose(1, 2)
-    goals = torch.full_like(z, 0.5)
-    goals[:, task.steps["decision"]] += 0.5 * targets[:, None]
-    return CrossEntropy.apply(z, goals, weights)
+    return CrossEntropy.apply(logits.transpose(1, 2), targets, task.steps["decision"], weights)
 
 
 def loss_weights(configs, task, device):
