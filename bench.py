@@ -1,6 +1,6 @@
 """How fast training and decoding are, as ratios measured in one run (on an idle machine).
 
-    python bench.py
+    python bench.py > Data/bench.md && python results.py    for the table in README.md
 
 Ours against the conventional way, written out below: one network, trials from a neurogym Dataset,
 a Python loop over steps with nn.Linear, torch.optim.Adam. Rounds of both alternate, so that a

@@ -1,4 +1,4 @@
-"""Write the results table of README.md from the committed files in Data/.
+"""Write the tables of README.md from the committed files in Data/.
 
 python results.py            write it
 python results.py --check    say whether README.md holds what the data give
@@ -15,7 +15,10 @@ from util import UserError
 
 ROOT = Path(__file__).resolve().parent
 README = ROOT / "README.md"
-BEGIN, END = "<!-- results: written by results.py -->", "<!-- end of results -->"
+MARKS = {
+    "results": ("<!-- results: written by results.py -->", "<!-- end of results -->"),
+    "bench": ("<!-- bench: written by results.py from Data/bench.md -->", "<!-- end of bench -->"),
+}
 PAPER = {  # what the paper says of Figure 3a, per N_task
     2: "clearly worse OOD than ID",
     24: "high, gap to ID closed",
@@ -77,12 +80,14 @@ def fig3a():
 
 
 def main(config):
-    """Write or compare the part of README.md between the marks."""
-    text = README.read_text()
-    if BEGIN not in text or END not in text:
-        raise UserError(f"{README}: the marks around the results are missing")
-    head, rest = text.split(BEGIN)
-    new = f"{head}{BEGIN}\n\n{fig3a()}\n\n{END}{rest.split(END)[1]}"
+    """Write or compare the parts of README.md between the marks."""
+    text = new = README.read_text()
+    parts = {"results": fig3a(), "bench": (ROOT / "Data" / "bench.md").read_text().strip()}
+    for name, (begin, end) in MARKS.items():
+        if begin not in new or end not in new:
+            raise UserError(f"{README}: the marks around the {name} are missing")
+        head, rest = new.split(begin)
+        new = f"{head}{begin}\n\n{parts[name]}\n\n{end}{rest.split(end)[1]}"
     if config.check:
         if new != text:
             raise UserError("README.md: the results are not those of Data/; run python results.py")
