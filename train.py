@@ -498,7 +498,7 @@ class Files:
     def start_log(self, trainer):
         """Begin a new log with what is trained and where; an old one is kept beside it."""
         if self.log_file.exists():
-            self.log_file.replace(self.log_file.with_suffix(".old.jsonl"))
+            self.log_file.replace(self.log_file.with_suffix(".previous.jsonl"))
         names = [label(c) for c in trainer.configs]
         head = {"networks": names, "config": trainer.configs[0], "machine": util.machine()}
         util.write_atomic(self.log_file, (json.dumps(head) + "\n").encode())
