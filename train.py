@@ -107,6 +107,11 @@ def label(config):
     return f"{name}_run{config['run']}"
 
 
+def seeds_of(config):
+    """The seeds of one network, see `util.seeds_for`."""
+    return util.seeds_for(config["seed"], config["run"], config["n_task"], config["n_dim"])
+
+
 def make_task(config, seeds):
     """The task of one network."""
     settings = {"n_task": config["n_task"], **tasks.trial_settings(config)}
@@ -178,7 +183,7 @@ class Trainer:
 
     def __init__(self, configs, device):
         self.configs, self.device = configs, device
-        self.seeds = [util.seeds_for(c["seed"], c["run"], c["n_task"], c["n_dim"]) for c in configs]
+        self.seeds = [seeds_of(c) for c in configs]
         self.tasks = [make_task(c, s) for c, s in zip(configs, self.seeds, strict=True)]
         self.model = Model(configs)
         self.model.draw(self.seeds)
@@ -199,8 +204,9 @@ class Trainer:
         """Make what depends on which networks there are."""
         self.weights = loss_weights(self.configs, self.tasks[0], self.device)
         cuda = self.device.type == "cuda"
+        self.trained = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(
-            [p for p in self.model.parameters() if p.requires_grad],
+            self.trained,
             lr=self.configs[0]["lr"],
             fused=True,
             capturable=cuda,
@@ -257,7 +263,7 @@ class Trainer:
 
     def keep(self, nets):
         """Go on with these networks only; the optimiser's moments come along."""
-        moments = [self.optimizer.state[p] for p in self.model.parameters() if p.requires_grad]
+        moments = [self.optimizer.state[p] for p in self.trained]
         self.model.keep(nets)
         self.configs, self.seeds, self.tasks, self.noise = (
             [items[i] for i in nets] for items in (self.configs, self.seeds, self.tasks, self.noise)
@@ -267,8 +273,7 @@ class Trainer:
         self.loss_hist = [x[nets] for x in self.loss_hist]
         self.confusion_hist = [x[nets] for x in self.confusion_hist]
         self.prepare()
-        trained = [p for p in self.model.parameters() if p.requires_grad]
-        for parameter, moment in zip(trained, moments, strict=True):
+        for parameter, moment in zip(self.trained, moments, strict=True):
             self.optimizer.state[parameter] = {
                 name: value if name == "step" else value[nets][..., : parameter.shape[-1]].clone()
                 for name, value in moment.items()
@@ -456,14 +461,14 @@ class Files:
     def leave_out(self, trainer, net, good, loss):
         """Keep a diverged network's last good state, and say so."""
         model, batch, n_log = good
-        path = self.folder / f"{label(trainer.configs[net])}.diverged.pth"
+        name = label(trainer.configs[net])
+        path = self.folder / f"{name}.diverged.pth"
         util.save_torch(path, self.content(trainer, net, model, n_log, diverged_at=trainer.done))
-        self.diverged.append(label(trainer.configs[net]))
+        self.diverged.append(name)
         line = (
-            f"{label(trainer.configs[net])} diverged (loss {loss[net]:.3g} before batch "
-            f"{trainer.done}) and was left out; its state at batch {batch} is in {path}"
+            f"{name} diverged (loss {loss[net]:.3g} before batch {trainer.done}) and was left out"
         )
-        print(f"train.py: {line}", file=sys.stderr, flush=True)
+        print(f"train.py: {line}; its state at batch {batch} is in {path}", file=sys.stderr)
 
     def save_snapshot(self, trainer):
         """Save what `resume` needs."""
@@ -473,8 +478,8 @@ class Files:
         """The training is over."""
         self.snapshot.unlink(missing_ok=True)
 
-    def resume(self, device):
-        """The Trainer of the snapshot, or None where there is none."""
+    def resume(self, wanted, device):
+        """The Trainer of the wanted networks in the snapshot, or None where there are none."""
         if not self.snapshot.exists():
             return None
         state = util.load_torch(self.snapshot)
@@ -492,6 +497,12 @@ class Files:
                 f"{self.snapshot}: not a snapshot of this training ({error!r:.80}); delete it to "
                 "start over"
             ) from None
+        nets = [i for i, c in enumerate(trainer.configs) if c in wanted]
+        if not nets:  # another training has finished all that this snapshot holds
+            self.diverged = []
+            return None
+        if len(nets) < len(trainer.configs):
+            trainer.keep(nets)
         self.trim_log(trainer.done)
         return trainer
 
@@ -534,9 +545,7 @@ def main(config):
     device = util.pick_device(config.device)
     networks = network_configs(config)
     for c in networks:
-        make_task(
-            c, util.seeds_for(c["seed"], c["run"], c["n_task"], c["n_dim"])
-        )  # checks settings
+        make_task(c, seeds_of(c))  # checks the task's settings before anything is written
     files = Files(config, networks)
     wanted = networks if config.overwrite else [c for c in networks if not files.is_trained(c)]
     if len(wanted) < len(networks):
@@ -546,13 +555,11 @@ def main(config):
         files.forget_snapshot()
         return
     with util.stop_requests() as stop_asked:
-        trainer = files.resume(device)
+        trainer = files.resume(wanted, device)
         if trainer is None:
             trainer = Trainer(wanted, device)
             files.start_log(trainer)
         else:
-            if any(c not in wanted for c in trainer.configs):  # another training finished them
-                trainer.keep([i for i, c in enumerate(trainer.configs) if c in wanted])
             print(f"resuming at batch {trainer.done} of {config.n_batch} from {files.snapshot}")
         print(f"training {len(trainer.configs)} networks on {device}; log: {files.log_file}")
         train(trainer, files, config, stop_asked)

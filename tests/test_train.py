@@ -283,6 +283,26 @@ def test_the_widest_network_may_diverge_and_the_rest_resume(script, tmp_path, mo
     assert [p.name[:10] for p in tmp_path.glob("*_run?.pth")] == ["RNN_nTask2"]
 
 
+def test_a_snapshot_of_networks_finished_elsewhere_is_left_behind(script, tmp_path, monkeypatch):
+    command = ("--n_batch", 100, "--n_neu", 4, "--out", tmp_path)
+    step = train.Trainer.step
+
+    def poisoned(self):
+        logits = step(self)
+        if self.done == 5:
+            self.model.readout.out_weight.data[1] = float("nan")
+        if self.done == 50:
+            os.kill(os.getpid(), signal.SIGINT)
+        return logits
+
+    monkeypatch.setattr(train.Trainer, "step", poisoned)
+    assert script("train", "--n_task", 2, 3, *command)[0] == 130  # the snapshot holds n_task 2
+    monkeypatch.setattr(train.Trainer, "step", step)
+    assert script("train", "--n_task", 2, *command)[0] == 0
+    assert script("train", "--n_task", 2, 3, *command)[0] == 0
+    assert len(list(tmp_path.glob("*_run0.pth"))) == 2 and not list(tmp_path.glob("*.snapshot"))
+
+
 def test_high_dimensional_networks_keep_their_boundaries(script, tmp_path):
     task = "LinearClassificationHighDim"
     settings = ("--task", task, "--n_dim", 4, "--n_task", 3, "--n_batch", 50, "--n_neu", 4)
