@@ -36,10 +36,13 @@ def net_blocks(x):
 class Ensemble(nn.Module):
     """`n_net` networks side by side; knows how one of them looks in a file.
 
-    Subclasses give `FILE_KEYS`: parameter name -> key in the file. Weights are transposed there.
+    Subclasses give `FILE_KEYS`: parameter name -> key in the file. Weights are (out, in) there, but
+    for those in `STORED_IN_OUT`. Keys that begin with a name in `UNUSED` are passed over.
     """
 
     FILE_KEYS: dict[str, str] = {}
+    STORED_IN_OUT: tuple[str, ...] = ()
+    UNUSED: tuple[str, ...] = ()
 
     def __init__(self, n_net):
         super().__init__()
@@ -48,31 +51,39 @@ class Ensemble(nn.Module):
     def add_linear(self, name, n_in, n_out):
         """Add parameters `name`_weight (net, in, out) and `name`_bias (net, 1, out)."""
         weight = nn.Parameter(torch.zeros(self.n_net, n_in, n_out))
-        bias = nn.Parameter(torch.zeros(self.n_net, 1, n_out))
         self.register_parameter(f"{name}_weight", weight)
-        self.register_parameter(f"{name}_bias", bias)
+        self.add_vector(f"{name}_bias", n_out)
+
+    def add_vector(self, name, n_out):
+        """Add a parameter (net, 1, out)."""
+        self.register_parameter(name, nn.Parameter(torch.zeros(self.n_net, 1, n_out)))
 
     @torch.no_grad()
-    def draw_linear(self, name, net, rng, n_out=None):
+    def draw_linear(self, name, net, rng, n_out=None, fan=None):
         """PyTorch's default for nn.Linear, U(-1, 1) / sqrt(n_in), for one network.
 
         With `n_out` only the first outputs are drawn; the rest is padding and stays 0.
+        `fan` takes the place of n_in under the root.
         """
         weight = self.get_parameter(f"{name}_weight")[net]
         bias = self.get_parameter(f"{name}_bias")[net, 0]
         n_in, n_out = len(weight), len(bias) if n_out is None else n_out
         draw = torch.empty(n_out, n_in + 1)
-        draw.uniform_(-1, 1, generator=rng).div_(math.sqrt(n_in))
+        draw.uniform_(-1, 1, generator=rng).div_(math.sqrt(fan or n_in))
         weight[:, :n_out] = draw[:, :n_in].T
         bias[:n_out] = draw[:, n_in]
 
+    def as_in_file(self, name, net, n_out=None):
+        """A parameter of one network in the shape it has in files, as a view; see `n_out` below."""
+        value = self.get_parameter(name)[net].detach()
+        if len(value) == 1 and not name.endswith("weight"):
+            return value[0, :n_out]
+        return value if name in self.STORED_IN_OUT else value.T[:n_out]
+
     def to_file(self, net, n_out=None):
-        """State dict of one network as in files: tensors (out, in), on the CPU."""
-        state = {}
-        for name, key in self.FILE_KEYS.items():
-            value = self.get_parameter(name)[net].detach().cpu()
-            state[key] = (value[0] if name.endswith("bias") else value.T)[:n_out].clone()
-        return state
+        """State dict of one network as in files, on the CPU; the first `n_out` outputs of it."""
+        names = self.FILE_KEYS.items()
+        return {key: self.as_in_file(name, net, n_out).cpu().clone() for name, key in names}
 
     @torch.no_grad()
     def from_file(self, net, state, n_out=None):
@@ -81,18 +92,27 @@ class Ensemble(nn.Module):
         With `n_out` the file holds that many outputs and the rest is padding.
 
         Raises:
-            UserError: a tensor is missing, of the wrong shape, or not finite.
+            UserError: a tensor is missing, unknown, of the wrong shape, or not finite.
         """
+        if not isinstance(state, dict):
+            raise UserError("is no dict of tensors")
+        unknown = [k for k in state if k not in self.FILE_KEYS.values() and not self.is_unused(k)]
+        if unknown:
+            raise UserError(f"tensor {unknown[0]} is not one of this network")
         for name, key in self.FILE_KEYS.items():
-            if not isinstance(state, dict) or not isinstance(state.get(key), torch.Tensor):
+            if not isinstance(state.get(key), torch.Tensor):
                 raise UserError(f"tensor {key} is missing")
-            value, own = state[key], self.get_parameter(name)[net][:, :n_out]
-            shape = (own.shape[1],) if name.endswith("bias") else (own.shape[1], own.shape[0])
-            if value.shape != shape:
-                raise UserError(f"tensor {key} has shape {tuple(value.shape)}, not {shape}")
+            value, own = state[key], self.as_in_file(name, net, n_out)
+            if value.shape != own.shape:
+                shapes = f"{tuple(value.shape)}, not {tuple(own.shape)}"
+                raise UserError(f"tensor {key} has shape {shapes}")
             if not value.isfinite().all():
                 raise UserError(f"tensor {key} holds values that are not finite")
-            own.copy_(value[None] if name.endswith("bias") else value.T)
+            own.copy_(value)
+
+    def is_unused(self, key):
+        """Is this a tensor that files may hold and nothing uses?"""
+        return key.split(".")[0] in self.UNUSED
 
     @torch.no_grad()
     def keep(self, nets):
@@ -139,9 +159,7 @@ class Recurrence(torch.autograd.Function):
         """
         f, _ = ACTIVATIONS[activation]
         plain = keep == 0 and alpha == 1  # then the state is the value of f itself
-        fs = u.new_empty(*u.shape[:3], w_rec.shape[-1])
-        for nets in net_blocks(fs):
-            torch.baddbmm(bias[nets], u[nets].flatten(1, 2), w_in[nets], out=fs[nets].flatten(1, 2))
+        fs = drive_of(u, w_in, bias)
         if noise is not None:
             fs += noise
         states = fs if plain else torch.empty_like(fs)
@@ -172,18 +190,91 @@ class Recurrence(torch.autograd.Function):
                 carried = grads[t] if plain else torch.add(grads[t], total, alpha=keep)
                 total = torch.baddbmm(carried, errors_at[t + 1], back)
             f_gradient(total if alpha == 1 else alpha * total, f_at[t], errors_at[t])
-        n_trial, errors = grad.shape[2], errors.flatten(1, 2)
-        before = states.flatten(1, 2)[:, :-n_trial]  # the state before the first step is 0
-        grad_rec = torch.bmm(before.transpose(1, 2), errors[:, n_trial:])
-        grad_in = torch.bmm(u.flatten(1, 2).transpose(1, 2), errors)
-        grad_u = None
-        if ctx.needs_input_grad[0]:
-            grad_u = torch.bmm(errors, w_in.transpose(1, 2)).view_as(u)
-        grad_bias = errors.sum(1, keepdim=True)
-        return grad_u, grad_in, grad_bias, grad_rec, None, None, None, None
+        gradients = gradients_of(u, w_in, states, errors, ctx.needs_input_grad[0])
+        return *gradients, None, None, None, None
 
 
-class RNN(Ensemble):
+def drive_of(u, w_in, bias):
+    """W_in u + b of all steps, (net, time, trial, out), networks in blocks."""
+    drive = u.new_empty(*u.shape[:3], w_in.shape[-1])
+    for nets in net_blocks(drive):
+        torch.baddbmm(bias[nets], u[nets].flatten(1, 2), w_in[nets], out=drive[nets].flatten(1, 2))
+    return drive
+
+
+def gradients_of(u, w_in, states, errors, wants_u):
+    """Gradients of u, w_in, bias and w_rec from the errors at the drive, all steps in one product.
+
+    u, states, errors: (net, time, trial, ...); the state before the first step is 0.
+    """
+    n_trial, errors = errors.shape[2], errors.flatten(1, 2)
+    before = states.flatten(1, 2)[:, :-n_trial]
+    grad_rec = torch.bmm(before.transpose(1, 2), errors[:, n_trial:])
+    grad_in = torch.bmm(u.flatten(1, 2).transpose(1, 2), errors)
+    grad_u = torch.bmm(errors, w_in.transpose(1, 2)).view_as(u) if wants_u else None
+    return grad_u, grad_in, errors.sum(1, keepdim=True), grad_rec
+
+
+class Network(Ensemble):
+    """What stands between encoder and readout: one of the table `model.NETWORKS`.
+
+    Subclasses give `SETTINGS`, the settings of `train.Config` that they take as arguments after
+    `n_net` and `n_in`; `draw` fresh weights; and `forward` from inputs (net, trial, time, channel)
+    to the representation (net, trial, time, unit).
+    """
+
+    SETTINGS: tuple[str, ...] = ("n_neu",)
+    N_BATCH = 100_000  # batches of a training in the paper
+
+    def draw(self, net, rng):
+        """Fresh weights for one network."""
+        raise NotImplementedError
+
+    def draw_noise(self, n_trial, n_time, generators):
+        """Keyword arguments of `forward` that are drawn anew for every batch.
+
+        Each network's numbers come from its own generator. Dropout is drawn in training mode only.
+        """
+        return {}
+
+    def last(self, inputs, **noise):
+        """The representation at the last step alone, (net, trial, unit)."""
+        return self(inputs, **noise)[:, :, -1]
+
+
+class RecurrentNetwork(Network):
+    """A network with an input projection `inp` and a recurrent one `rec`, r(0) = 0.
+
+    Subclasses give `N_GATES`, the blocks of `n_neu` outputs of both; and `step`, the one-step map.
+    """
+
+    N_GATES = 1
+
+    def __init__(self, n_net, n_in, n_neu):
+        super().__init__(n_net)
+        self.n_neu = n_neu
+        self.add_linear("inp", n_in, self.N_GATES * n_neu)
+        self.add_linear("rec", n_neu, self.N_GATES * n_neu)
+
+    @property
+    def n_state(self):
+        """Numbers in the state that `step` maps."""
+        return self.n_neu
+
+    def drive(self, inputs):
+        """What reaches the units from outside: W_in u + b, (net, trial, time, unit)."""
+        bias = self.inp_bias + self.rec_bias
+        return unflat(torch.baddbmm(bias, flat(inputs), self.inp_weight), inputs.shape[1])
+
+    def step(self, state, drive):
+        """The one-step map: state (net, trial, n_state) and drive of one step -> next state.
+
+        The first `n_neu` numbers of a state are the representation.
+        """
+        raise NotImplementedError
+
+
+class RNN(RecurrentNetwork):
     """Vanilla RNN (SPEC 3): r(t) = (1 - a) r(t-1) + a f(W_in u(t) + W_rec r(t-1) + b + noise).
 
     Args:
@@ -193,16 +284,17 @@ class RNN(Ensemble):
         leaky: with False, r(t) = r(t-1) + a f(...).
         activation: 'relu' or 'tanh'.
         init: of the recurrent weights: 'default', 'ortho', or 'sparse' (15 % non-zero).
-        alpha: a = dt / tau.
-        sigma: standard deviation of the noise inside f.
+        n_sd_net: noise inside f; standard deviation n_sd_net / sqrt(dt).
+        tau, dt: time constant and step in ms; a = dt / tau.
     """
 
+    SETTINGS = ("n_neu", "leaky", "activation", "init", "n_sd_net", "tau", "dt")
     FILE_KEYS = {
         f"{short}_{kind}": f"{long}.{kind}"
         for short, long in (("inp", "inp_to_rec"), ("rec", "rec_to_rec"))
         for kind in ("weight", "bias")
     }
-    UNUSED_READOUT = True  # the authors' files hold a rec_to_out that nothing uses
+    UNUSED = ("rec_to_out",)  # in the authors' files
     SPARSITY = 0.15  # share of non-zero recurrent weights of init = 'sparse'
 
     def __init__(
@@ -210,18 +302,17 @@ class RNN(Ensemble):
         n_net,
         n_in,
         n_neu,
-        *,
         leaky=True,
         activation="relu",
         init="default",
-        alpha=1.0,
-        sigma=0.0,
+        n_sd_net=0.0,
+        tau=100,
+        dt=100,
     ):
-        super().__init__(n_net)
-        self.n_neu, self.activation, self.init = n_neu, activation, init
-        self.alpha, self.keep_r, self.sigma = alpha, 1 - alpha if leaky else 1.0, sigma
-        self.add_linear("inp", n_in, n_neu)
-        self.add_linear("rec", n_neu, n_neu)
+        super().__init__(n_net, n_in, n_neu)
+        self.activation, self.init = activation, init
+        self.alpha, self.sigma = dt / tau, n_sd_net / math.sqrt(dt)
+        self.keep_r = 1 - self.alpha if leaky else 1.0
 
     @torch.no_grad()
     def draw(self, net, rng):
@@ -238,28 +329,20 @@ class RNN(Ensemble):
                 weight[torch.randperm(self.n_neu, generator=rng)[:n_zero], unit] = 0
 
     def draw_noise(self, n_trial, n_time, generators):
-        """What `forward` takes as noise, each network's from its own generator.
-
-        Returns:
-            (net, trial, time, unit), or None where there is no noise.
-        """
+        """As `Network.draw_noise`: noise (net, trial, time, unit), standard normal."""
         if self.sigma == 0:
-            return None
+            return {}
         shape = n_trial, n_time, self.n_neu
-        return torch.stack([torch.randn(shape, generator=g, device=g.device) for g in generators])
+        noise = [torch.randn(shape, generator=g, device=g.device) for g in generators]
+        return {"noise": torch.stack(noise)}
 
-    def drive(self, inputs):
-        """What reaches the units from outside: W_in u + b, (net, trial, time, unit)."""
-        bias = self.inp_bias + self.rec_bias
-        return unflat(torch.baddbmm(bias, flat(inputs), self.inp_weight), inputs.shape[1])
-
-    def step(self, r, drive):
-        """The one-step map: state (net, trial, unit) and drive of one step -> next state."""
+    def step(self, state, drive):
+        """As `RecurrentNetwork.step`; the state is r."""
         f = torch.relu if self.activation == "relu" else torch.tanh
-        return self.keep_r * r + self.alpha * f(torch.baddbmm(drive, r, self.rec_weight))
+        return self.keep_r * state + self.alpha * f(torch.baddbmm(drive, state, self.rec_weight))
 
     def forward(self, inputs, noise=None):
-        """Representation (net, trial, time, unit) for inputs (net, trial, time, channel), r(0) = 0.
+        """Representation (net, trial, time, unit) for inputs (net, trial, time, channel).
 
         Args:
             noise: standard normal, shaped as the output; scaled by `sigma` and added inside f.
@@ -277,3 +360,153 @@ class RNN(Ensemble):
             self.activation,
         )
         return states.transpose(1, 2)
+
+
+def parts(x, n):
+    """The last axis in n equal parts, as views."""
+    return x.unflatten(-1, (n, -1)).unbind(-2)
+
+
+class Gated(torch.autograd.Function):
+    """All steps of the LSTM, with back-propagation through time written out, as `Recurrence`.
+
+    `LSTM.step` is the same map one step at a time; tests/ compares both with torch.nn.LSTM.
+    """
+
+    @staticmethod
+    def forward(ctx, u, w_in, bias, w_rec):
+        """One buffer holds the drive first, then the values of the gates i, f, g, o.
+
+        Args:
+            u: inputs (net, time, trial, channel).
+            w_in, bias, w_rec: (net, channel, 4 unit), (net, 1, 4 unit), (net, unit, 4 unit).
+
+        Returns:
+            outputs h (net, time, trial, unit).
+        """
+        gates = drive_of(u, w_in, bias)
+        hs = u.new_empty(*u.shape[:3], w_rec.shape[1])
+        cells, squashed = torch.empty_like(hs), torch.empty_like(hs)  # c and tanh(c)
+        n_neu, h, c = hs.shape[-1], None, None
+        every = (x.unbind(1) for x in (gates, hs, cells, squashed))
+        total = torch.empty_like(gates[:, 0])
+        for now, h_now, c_now, squashed_now in zip(*every, strict=True):
+            drive = now if h is None else torch.baddbmm(now, h, w_rec, out=total)
+            for some, activate in (
+                (slice(2 * n_neu), torch.sigmoid),
+                (slice(2 * n_neu, 3 * n_neu), torch.tanh),
+                (slice(3 * n_neu, None), torch.sigmoid),
+            ):
+                activate(drive[..., some], out=now[..., some])
+            i, f, g, o = parts(now, 4)
+            torch.mul(i, g, out=c_now)
+            if c is not None:
+                c_now.addcmul_(f, c)
+            torch.mul(torch.tanh(c_now, out=squashed_now), o, out=h_now)
+            h, c = h_now, c_now
+        ctx.save_for_backward(u, w_in, w_rec, gates, hs, cells, squashed)
+        return hs
+
+    @staticmethod
+    def backward(ctx, grad):
+        """errors are dL/d(drive), one block per gate; d_h and d_c are dL/dh and dL/dc."""
+        u, w_in, w_rec, gates, hs, cells, squashed = ctx.saved_tensors
+        errors, back = torch.empty_like(gates), w_rec.transpose(1, 2).contiguous()
+        grads, gates_at, cells_at = grad.unbind(1), gates.unbind(1), cells.unbind(1)
+        squashed_at, errors_at = squashed.unbind(1), errors.unbind(1)
+        n_neu, d_c, last = hs.shape[-1], torch.zeros_like(cells_at[0]), len(grads) - 1
+        d_input = torch.empty_like(d_c)
+        for t in range(last, -1, -1):
+            d_h = grads[t]
+            if t < last:
+                d_h = torch.baddbmm(d_h, errors_at[t + 1], back)
+            now, error = gates_at[t], errors_at[t]
+            (i, f, g, o), (d_i, d_f, d_g, d_o) = parts(now, 4), parts(error, 4)
+            torch.mul(d_h, squashed_at[t], out=d_o)
+            aten.tanh_backward.grad_input(d_h * o, squashed_at[t], grad_input=d_input)
+            d_c += d_input
+            torch.mul(d_c, g, out=d_i)
+            torch.mul(d_c, i, out=d_input)
+            aten.tanh_backward.grad_input(d_input, g, grad_input=d_g)
+            if t > 0:
+                torch.mul(d_c, cells_at[t - 1], out=d_f)
+                d_c *= f
+            else:
+                d_f.zero_()
+            for some in (slice(2 * n_neu), slice(3 * n_neu, None)):
+                gate, d_gate = now[..., some], error[..., some]
+                aten.sigmoid_backward.grad_input(d_gate, gate, grad_input=d_gate)
+        return gradients_of(u, w_in, hs, errors, ctx.needs_input_grad[0])
+
+
+class TorchLayout(RecurrentNetwork):
+    """A recurrent network with the parameters, file layout and initialisation of torch.nn's."""
+
+    FILE_KEYS = {
+        f"{short}_{kind}": f"{kind}_{end}"
+        for short, end in (("inp", "ih_l0"), ("rec", "hh_l0"))
+        for kind in ("weight", "bias")
+    }
+
+    def draw(self, net, rng):
+        """U(-1, 1) / sqrt(n_neu) for all parameters."""
+        self.draw_linear("inp", net, rng, fan=self.n_neu)
+        self.draw_linear("rec", net, rng, fan=self.n_neu)
+
+
+class LSTM(TorchLayout):
+    """One layer as torch.nn.LSTM; the representation is the output h (SPEC 3).
+
+    Args:
+        n_net, n_in, n_neu: networks, input channels, units.
+    """
+
+    N_GATES = 4
+
+    @property
+    def n_state(self):
+        """h and c."""
+        return 2 * self.n_neu
+
+    def step(self, state, drive):
+        """As `RecurrentNetwork.step`; the state is (h, c)."""
+        h, c = state.split(self.n_neu, -1)
+        i, f, g, o = parts(torch.baddbmm(drive, h, self.rec_weight), 4)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.cat([torch.sigmoid(o) * torch.tanh(c), c], -1)
+
+    def forward(self, inputs):
+        """Representation (net, trial, time, unit) for inputs (net, trial, time, channel)."""
+        bias = self.inp_bias + self.rec_bias
+        u = inputs.transpose(1, 2)
+        return Gated.apply(u, self.inp_weight, bias, self.rec_weight).transpose(1, 2)
+
+
+class GRU(TorchLayout):
+    """One layer as torch.nn.GRU, which the paper does not have; steps are left to autograd.
+
+    Args:
+        n_net, n_in, n_neu: networks, input channels, units.
+    """
+
+    N_GATES = 3
+
+    def drive(self, inputs):
+        """W_in u + b_in; the recurrent bias stands inside the reset gate's product."""
+        drive = torch.baddbmm(self.inp_bias, flat(inputs), self.inp_weight)
+        return unflat(drive, inputs.shape[1])
+
+    def step(self, state, drive):
+        """As `RecurrentNetwork.step`; the state is h."""
+        (r_in, z_in, n_in) = parts(drive, 3)
+        r, z, n = parts(torch.baddbmm(self.rec_bias, state, self.rec_weight), 3)
+        r, z = torch.sigmoid(r_in + r), torch.sigmoid(z_in + z)
+        n = torch.tanh(n_in + r * n)
+        return n + z * (state - n)
+
+    def forward(self, inputs):
+        """Representation (net, trial, time, unit) for inputs (net, trial, time, channel)."""
+        states = [inputs.new_zeros(len(inputs), inputs.shape[1], self.n_neu)]
+        for drive in self.drive(inputs).unbind(2):
+            states.append(self.step(states[-1], drive))
+        return torch.stack(states[1:], 1).transpose(1, 2)

@@ -9,7 +9,6 @@ by Ctrl-C, kill -9 or a power cut, goes on from its last snapshot with the same 
 
 import contextlib
 import copy
-import dataclasses
 import hashlib
 import json
 import math
@@ -21,6 +20,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 from tqdm import tqdm
 
 import tasks
@@ -34,30 +34,48 @@ class Config:
     """Settings; edit them here or override them from the shell."""
 
     # Which networks: one for every n_task and run
-    network: str = "RNN"  # architecture
+    network: str = "RNN"  # architecture: RNN, LSTM, GRU, gpt-2
     n_task: tuple[int, ...] = (24,)  # N_task, classification boundaries; one ensemble for all
     runs: tuple[int, ...] = (0,)  # which of the networks of a condition; the paper has 0 1 2 3 4
     seed: int = 0  # a different number gives different networks with the same runs
     # Network
     n_neu: int = 64  # N_neu, hidden units
-    leaky: bool = True  # r(t) = (1-a) r(t-1) + a f(...); no-leaky: r(t) = r(t-1) + a f(...)
-    activation: Literal["relu", "tanh"] = "relu"  # f
-    init: Literal["default", "ortho", "sparse"] = "default"  # of the recurrent weights
-    n_sd_net: float = 0.0  # noise inside f; standard deviation n_sd_net / sqrt(dt)
-    tau: int = 100  # ms, time constant of a unit; a = dt / tau
+    leaky: bool = True  # RNN: r(t) = (1-a) r(t-1) + a f(...); no-leaky: r(t) = r(t-1) + a f(...)
+    activation: Literal["relu", "tanh"] = "relu"  # RNN: f
+    init: Literal["default", "ortho", "sparse"] = "default"  # RNN: of the recurrent weights
+    n_sd_net: float = 0.0  # RNN: noise inside f; standard deviation n_sd_net / sqrt(dt)
+    tau: int = 100  # ms, RNN: time constant of a unit; a = dt / tau
+    n_layer: int = 1  # gpt-2: blocks
+    n_head: int = 8  # gpt-2: attention heads
+    dropout: float = 0.1  # gpt-2: share of units left out while training
+    # Encoder
+    encode: bool = True  # no-encode: the network sees the raw channels
+    activ_enc: Literal["ReLU", "Quad"] = "ReLU"  # Quad: the square
+    noise_enc: bool = False  # noise after the encoder (sd n_sd_in / 20) instead of before it
     # Task
     task: str = "LinearClassificationCentOut"  # class in tasks.py
     n_dim: int = 2  # D, latent dimensions
     n_sd_in: float = 2.0  # input noise; sigma = n_sd_in / sqrt(dt) = 0.2
+    dist: Literal["gauss", "gumbel"] = "gauss"  # distribution of the noise
+    corr: float = 0.0  # correlation of the factors; not 0: task LinearClassificationCorr
+    autocorr: bool = False  # AR(1) noise: task LinearClassificationAutocorr
+    ar_coef: float = 0.7  # its coefficient
+    bound: float = 5.0  # LinearClassificationBound: absorbing bound
+    rule_input: bool = False  # single tasks: a one-hot input says which one it is
     fixation: int = 100  # ms
     stimulus: int = 2000  # ms
     delay: int = 0  # ms
     decision: int = 100  # ms
     dt: int = 100  # ms per step
     # Training
-    n_batch: int = 100_000  # batches, a fresh one every time
+    n_batch: int = 0  # batches, a fresh one every time; 0: the paper's 100_000, gpt-2 20_000
     batch_sz: int = 16  # trials per batch
-    lr: float = 1e-3  # Adam's learning rate
+    lr: float = 0.0  # Adam's learning rate; 0: the paper's 1e-3, free reaction time 3e-3
+    CE_loss: bool = True  # cross-entropy; no-CE_loss: squared error of tanh outputs
+    bal_err: bool = False  # decision steps and all others get half of the weight each
+    pen_end: bool = False  # only the last step of a trial is penalised
+    rand_pen: bool = False  # only one step of each trial is penalised, drawn at random
+    trial_num: int = 1  # trials in a row without a reset of the network
     # Where
     out: Path = Path("trained_networks")  # folder for checkpoints
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU if there is one
@@ -67,9 +85,12 @@ class Config:
         """Raise UserError for settings that cannot be meant."""
         if self.network not in NETWORKS:
             raise UserError(f"no network {self.network}; networks: {', '.join(NETWORKS)}")
-        for name, low in (("n_batch", 1), ("batch_sz", 1), ("n_neu", 1), ("tau", 1), ("seed", 0)):
-            if getattr(self, name) < low:
-                raise UserError(f"{name} must be at least {low}, not {getattr(self, name)}")
+        lowest = {"n_batch": 0, "seed": 0, "lr": 0, "n_sd_net": 0, "n_sd_in": 0}
+        lowest |= dict.fromkeys(("batch_sz", "n_neu", "tau", "n_layer", "n_head", "trial_num"), 1)
+        for name, low in lowest.items():
+            value = getattr(self, name)
+            if not (value >= low and math.isfinite(value)):
+                raise UserError(f"{name} must be a number of at least {low}, not {value}")
         for name in ("n_task", "runs"):
             values = getattr(self, name)
             if not values:
@@ -78,47 +99,91 @@ class Config:
                 raise UserError(f"{name} names a number twice: {' '.join(map(str, values))}")
         if min(self.runs) < 0:
             raise UserError(f"runs are counted from 0, not {min(self.runs)}")
-        if not (self.lr > 0 and math.isfinite(self.lr)):
-            raise UserError(f"lr must be a positive number, not {self.lr}")
-        if not (self.n_sd_net >= 0 and math.isfinite(self.n_sd_net)):
-            raise UserError(f"n_sd_net is a noise level, 0 or more, not {self.n_sd_net}")
-        if self.dt > self.tau:
-            raise UserError(f"tau must be at least dt = {self.dt} ms, not {self.tau}")
-        if not issubclass(tasks.find_task(self.task), tasks.LinearClassification):
+        if not 0 <= self.dropout < 1:
+            raise UserError(f"dropout is a share, from 0 to below 1, not {self.dropout}")
+        self.check_combinations()
+
+    def check_combinations(self):
+        """Raise UserError for settings that make no sense together, or that nothing would use."""
+        task_class = tasks.find_task(self.task)
+        if not issubclass(task_class, tasks.Classification):
             raise UserError(f"{self.task} is for decoders; train.py trains classification tasks")
+        if self.autocorr and self.corr:
+            raise UserError("autocorr and corr are two different tasks; choose one")
+        for setting, named in (("corr", CORR), ("autocorr", AUTOCORR)):
+            if getattr(self, setting) and self.task not in (CENT_OUT, named):
+                raise UserError(f"{setting} is for the task {named}, not for {self.task}")
+        task_class = tasks.find_task(self.real_task())
+        kinds = [*NETWORKS.values(), *tasks.TASKS.values()]
+        used = {*NETWORKS[self.network].SETTINGS, *task_class.SETTINGS}
+        for setting in sorted({s for kind in kinds for s in kind.SETTINGS} - used):
+            if getattr(self, setting) != getattr(type(self), setting):
+                where = f"{self.network} on {self.real_task()}"
+                raise UserError(f"{setting} has no meaning for {where}; leave it out")
+        if "tau" in used and self.dt > self.tau:
+            raise UserError(f"tau must be at least dt = {self.dt} ms, not {self.tau}")
+        free = not task_class.n_fix
+        penalties = [name for name in ("bal_err", "pen_end", "rand_pen") if getattr(self, name)]
+        if len(penalties) > 1:
+            raise UserError(f"{' and '.join(penalties)} contradict each other; choose one")
+        if free and self.bal_err:
+            raise UserError(f"bal_err balances the decision period, and {self.task} has none")
+        if not self.encode and self.noise_enc:
+            raise UserError("noise_enc adds noise after the encoder, and there is none (no-encode)")
+        if not self.encode and self.activ_enc != "ReLU":
+            raise UserError("activ_enc is the encoder's, and there is none (no-encode)")
+        shaped = ["autocorr"] if self.autocorr else []
+        shaped += ["dist"] if self.dist != "gauss" else []
+        shaped += [self.task] if self.task in (ANISOT, AUTOCORR) else []
+        if self.noise_enc and shaped:
+            raise UserError(f"noise_enc replaces the noise of the evidence; leave out {shaped[0]}")
+
+    def real_task(self):
+        """The task's name, with the short cuts `corr` and `autocorr` taken in."""
+        return CORR if self.corr else AUTOCORR if self.autocorr else self.task
 
 
-ELSEWHERE = ("runs", "out", "device", "overwrite")  # not part of what a network is
+CENT_OUT, CORR = "LinearClassificationCentOut", "LinearClassificationCorr"
+AUTOCORR, ANISOT = "LinearClassificationAutocorr", "LinearClassificationAnisot"
+ELSEWHERE = ("runs", "out", "device", "overwrite", "autocorr")  # not part of what a network is
+
+
+def settled(config):
+    """Settings of one kind of network as plain values, with what depends on others filled in."""
+    values = {k: v for k, v in util.plain(config).items() if k not in ELSEWHERE}
+    values["task"] = config.real_task()
+    task_class = tasks.find_task(values["task"])
+    values["lr"] = config.lr or task_class.LR
+    values["n_batch"] = config.n_batch or NETWORKS[config.network].N_BATCH
+    if task_class is tasks.ContextDependent:
+        values["rule_input"] = True
+    if not task_class.n_fix:  # free reaction time: one period, squared error
+        values["CE_loss"] = False
+        for period in ("fixation", "decision"):
+            if values[period] == getattr(Config, period):
+                values[period] = 0
+    return values
 
 
 def network_configs(config):
     """One dict of plain values per network of the ensemble, in the order n_task, run."""
-    shared = {k: v for k, v in util.plain(config).items() if k not in ELSEWHERE}
+    shared = settled(config)
     return [{**shared, "n_task": n, "run": run} for n in config.n_task for run in config.runs]
 
 
 def label(config):
     """File name of a network: architecture, n_task, run, and what differs from the defaults."""
     name = f"{config['network']}_nTask{config['n_task']}"
-    for field in dataclasses.fields(Config):
-        known = field.name in ("network", "n_task", *ELSEWHERE)
-        if not known and config[field.name] != field.default:
-            name += f"_{field.name}{config[field.name]}"
+    defaults = settled(Config(network=config["network"], task=config["task"]))
+    for setting, default in {**defaults, "task": CENT_OUT}.items():
+        if setting not in ("network", "n_task") and config[setting] != default:
+            name += f"_{setting}{config[setting]}"
     return f"{name}_run{config['run']}"
 
 
 def seeds_of(config):
     """The seeds of one network, see `util.seeds_for`."""
     return util.seeds_for(config["seed"], config["run"], config["n_task"], config["n_dim"])
-
-
-def make_task(config, seeds):
-    """The task of one network."""
-    settings = {"n_task": config["n_task"], **tasks.trial_settings(config)}
-    task_class = tasks.find_task(config["task"])
-    if issubclass(task_class, tasks.LinearClassificationHighDim):
-        settings["normals_seed"] = seeds["task"]
-    return task_class(**settings)
 
 
 # ------------------------------------------------------------------ one training step
@@ -128,52 +193,103 @@ class CrossEntropy(torch.autograd.Function):
     """Binary cross-entropy with logits, and its gradient, in as few passes as it takes.
 
     Weighted sum over steps, trials and tasks of softplus(z) - y z, with gradient sigmoid(z) - y;
-    the goal y is 0.5 but in the decision step. z (net, time, trial, task); others as in `loss_of`.
+    the goal y is 0.5 but in the decision step. z (net, row, time, trial, task); others as in
+    `loss_of`, with the axes of z.
     """
 
     @staticmethod
-    def forward(ctx, z, targets, decision, weights):
-        half = 0.5 * targets[:, None]
+    def forward(ctx, z, targets, steps, weights, penalty):
+        half = 0.5 * targets
         gradient = torch.sigmoid(z).sub_(0.5)
-        gradient[:, decision] -= half
-        ctx.save_for_backward(gradient.mul_(weights))
-        loss = F.softplus(z).sub_(z, alpha=0.5).sum((1, 2)) - (half * z[:, decision]).sum((1, 2))
-        return (loss * weights[:, 0, 0]).sum(1)
+        gradient[:, :, steps] -= half
+        gradient.mul_(weights)
+        loss = F.softplus(z).sub_(z, alpha=0.5)
+        loss[:, :, steps] -= half * z[:, :, steps]
+        if penalty is not None:
+            gradient.mul_(penalty)
+            loss.mul_(penalty)
+        ctx.save_for_backward(gradient)
+        return (loss.sum(3, keepdim=True) * weights).sum((1, 2, 3, 4))
 
     @staticmethod
     def backward(ctx, grad):
-        return ctx.saved_tensors[0] * grad[:, None, None, None], None, None, None
+        return ctx.saved_tensors[0] * grad[:, None, None, None, None], None, None, None, None
 
 
-def loss_of(logits, targets, task, weights):
-    """Mean binary cross-entropy over all steps, trials and tasks of each network (SPEC 4).
+def squared_error(z, targets, steps, weights, penalty, scale):
+    """Weighted sum of the squared error of scale * tanh(z); arguments as `CrossEntropy`."""
+    error = scale * torch.tanh(z)
+    error = torch.cat(
+        [error[:, :, : steps.start], error[:, :, steps] - targets, error[:, :, steps.stop :]], 2
+    )
+    loss = error**2 * weights
+    return (loss if penalty is None else loss * penalty).sum((1, 2, 3, 4))
+
+
+def loss_of(logits, targets, task, weights, config, penalty=None):
+    """Loss of each network: its mean over all steps, trials and tasks (SPEC 4).
 
     Args:
         logits: (net, trial, time, task).
-        targets: -1/+1 in the decision step, (net, trial, task); other steps aim at 0.5.
+        targets: as from `tasks.sample`, -1/+1 in the decision step; other steps aim at 0, which is
+            0.5 once outputs are probabilities.
         task: any of the ensemble's tasks, for the timing.
-        weights: (net, 1, 1, task), 1 / (time trial n_task) on a network's own tasks, 0 on padding.
+        weights: see `loss_weights`.
+        config: any network's settings.
+        penalty: None, or weights of steps drawn at random, (net, trial, time).
 
     Returns:
         (net,); the sum of it is what is differentiated, so networks do not touch each other.
     """
-    return CrossEntropy.apply(logits.transpose(1, 2), targets, task.steps["decision"], weights)
+    rows = config["trial_num"]
+    z, targets = (x.transpose(1, 2).unflatten(1, (rows, -1)) for x in (logits, targets))
+    if penalty is not None:
+        penalty = penalty.transpose(1, 2).unflatten(1, (rows, -1))[..., None]
+    if config["CE_loss"]:
+        return CrossEntropy.apply(z, targets, task.target_steps, weights, penalty)
+    scale = task.largest_action
+    return squared_error(z, targets, task.target_steps, weights, penalty, scale)
 
 
 def loss_weights(configs, task, device):
-    """See `loss_of`."""
+    """Weights (net, 1, 1 or time, 1, task) of the loss: they make it a mean, and 0 on padding."""
+    config = configs[0]
     n_tasks = torch.tensor([c["n_task"] for c in configs], device=device)
     own = torch.arange(n_tasks.max(), device=device) < n_tasks[:, None]
-    per_net = n_tasks * task.n_step * configs[0]["batch_sz"]
-    return (own / per_net[:, None])[:, None, None]
+    per_net = n_tasks * task.n_step * config["batch_sz"] * config["trial_num"]
+    steps = torch.ones(1, device=device)
+    if config["bal_err"] or config["pen_end"]:
+        steps = torch.zeros(task.n_step, device=device)
+        if config["pen_end"]:
+            steps[-1] = task.n_step
+        else:
+            decision = task.target_steps
+            n_decision = decision.stop - decision.start
+            steps += 0.5 * task.n_step / max(1, task.n_step - n_decision)
+            steps[decision] = 0.5 * task.n_step / n_decision
+    return (own / per_net[:, None])[:, None, None, None] * steps[:, None, None]
+
+
+def draw_penalty(n_trial, n_time, trial_num, generators):
+    """One step of each trial, drawn at random, with the weight of all of them; (net, trial, time).
+
+    Args:
+        n_trial, n_time: trials side by side, and steps of all that follow each other.
+        trial_num: how many follow each other.
+        generators: one per network.
+    """
+    n_step = n_time // trial_num
+    shape = n_trial, trial_num
+    drawn = [torch.randint(n_step, shape, generator=g, device=g.device) for g in generators]
+    return (F.one_hot(torch.stack(drawn), n_step) * float(n_step)).flatten(2)
 
 
 def confusion(logits, targets, task):
     """Share of decisions by (true class, chosen class), (net, 2, 2); padding is left out."""
-    chosen = logits[:, :, task.steps["decision"]] > 0
-    true = (targets > 0)[:, :, None]
-    real = (targets != 0)[:, :, None]
-    cells = [(true == a) & (chosen == b) & real for a in (False, True) for b in (False, True)]
+    n_target = targets.shape[2] // (logits.shape[2] // task.n_step)  # per trial
+    chosen = logits[:, :, task.n_step - 1 :: task.n_step] > 0
+    last = targets[:, :, n_target - 1 :: n_target]
+    cells = [(last * (2 * a - 1) > 0) & (chosen == b) for a in (False, True) for b in (False, True)]
     counts = torch.stack([cell.sum((1, 2, 3)) for cell in cells], 1).float()
     return (counts / counts.sum(1, keepdim=True)).view(-1, 2, 2)
 
@@ -184,7 +300,9 @@ class Trainer:
     def __init__(self, configs, device):
         self.configs, self.device = configs, device
         self.seeds = [seeds_of(c) for c in configs]
-        self.tasks = [make_task(c, s) for c, s in zip(configs, self.seeds, strict=True)]
+        self.tasks = [
+            tasks.make_task(c, s["task"]) for c, s in zip(configs, self.seeds, strict=True)
+        ]
         self.model = Model(configs)
         self.model.draw(self.seeds)
         self.model.to(device)
@@ -192,6 +310,8 @@ class Trainer:
             self.tasks,
             [util.generator(s["data"], device) for s in self.seeds],
             configs[0]["batch_sz"],
+            configs[0]["trial_num"],
+            self.model.encoder,
         )
         self.noise = [util.generator(s["noise"], device) for s in self.seeds]
         self.done = 0  # batches
@@ -201,57 +321,76 @@ class Trainer:
         self.prepare()
 
     def prepare(self):
-        """Make what depends on which networks there are."""
+        """Make what depends on which networks there are.
+
+        All trained parameters become views of one vector, so that Adam makes one pass.
+        """
         self.weights = loss_weights(self.configs, self.tasks[0], self.device)
-        cuda = self.device.type == "cuda"
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(
-            self.trained,
-            lr=self.configs[0]["lr"],
-            fused=True,
-            capturable=cuda,
-        )
+        self.vector = nn.Parameter(torch.cat([p.detach().flatten() for p in self.trained]))
+        for parameter, view in zip(self.trained, self.views(self.vector.data), strict=True):
+            parameter.data = view
+        cuda = self.device.type == "cuda"
+        lr = self.configs[0]["lr"]
+        self.optimizer = torch.optim.Adam([self.vector], lr=lr, fused=True, capturable=cuda)
         self.graph, self.is_warm = None, False
 
-    def compute(self, inputs, targets, noise):
+    def views(self, vector):
+        """A vector as views in the shapes of the trained parameters."""
+        parts = vector.split([p.numel() for p in self.trained])
+        return [part.view_as(p) for part, p in zip(parts, self.trained, strict=True)]
+
+    def compute(self, batch):
         """Forward, backward and Adam; what a CUDA graph captures."""
-        logits = self.model(inputs, noise)
-        loss = loss_of(logits, targets, self.tasks[0], self.weights)
-        loss.sum().backward()
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=self.device.type != "cuda")
+        noise = {name: x for name, x in batch.items() if name not in ("inputs", "targets")}
+        penalty = noise.pop("penalty", None)
+        logits = self.model.respond(batch["inputs"], **noise)
+        arguments = self.tasks[0], self.weights, self.configs[0], penalty
+        loss = loss_of(logits, batch["targets"], *arguments)
+        self.update(loss)
         self.loss_sum += loss.detach()
         return logits.detach()
 
+    def update(self, loss):
+        """One step of Adam on each network's loss (net,); networks do not touch each other."""
+        gradients = torch.autograd.grad(loss.sum(), self.trained)
+        self.vector.grad = torch.cat([g.flatten() for g in gradients])
+        self.optimizer.step()
+
+    def draw_batch(self):
+        """Fresh trials and noise for every network, by name."""
+        inputs, targets = next(self.data)
+        n_trial, n_time, trial_num = *inputs.shape[1:3], self.configs[0]["trial_num"]
+        batch = {"inputs": inputs, "targets": targets}
+        batch |= self.model.draw_noise(n_trial, n_time, self.noise, trial_num)
+        if self.configs[0]["rand_pen"]:
+            batch["penalty"] = draw_penalty(n_trial, n_time, trial_num, self.noise)
+        return batch
+
     def step(self):
         """One batch for every network. Returns logits and targets."""
-        inputs, targets = next(self.data)
-        noise = self.model.network.draw_noise(*inputs.shape[1:3], self.noise)
-        if self.device.type == "cuda":
-            logits = self.replay(inputs, targets, noise)
-        else:
-            logits = self.compute(inputs, targets, noise)
+        batch = self.draw_batch()
+        logits = (self.replay if self.device.type == "cuda" else self.compute)(batch)
         self.done += 1
-        return logits, targets
+        return logits, batch["targets"]
 
-    def replay(self, inputs, targets, noise):
+    def replay(self, batch):
         """`compute` on a GPU: the first batch as it is, then captured once and replayed."""
         if not self.is_warm:
             self.is_warm = True
             side = torch.cuda.Stream()
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):  # a capture wants its warm-up on a side stream
-                logits = self.compute(inputs, targets, noise)
+                logits = self.compute(batch)
             torch.cuda.current_stream().wait_stream(side)
             return logits
         if self.graph is None:
-            self.held = [None if x is None else x.clone() for x in (inputs, targets, noise)]
+            self.held = {name: x.clone() for name, x in batch.items()}
             self.graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self.graph):
-                self.held_logits = self.compute(*self.held)
-        for held, fresh in zip(self.held, (inputs, targets, noise), strict=True):
-            if held is not None:
-                held.copy_(fresh)
+                self.held_logits = self.compute(self.held)
+        for name, fresh in batch.items():
+            self.held[name].copy_(fresh)
         self.graph.replay()
         return self.held_logits
 
@@ -263,7 +402,10 @@ class Trainer:
 
     def keep(self, nets):
         """Go on with these networks only; the optimiser's moments come along."""
-        moments = [self.optimizer.state[p] for p in self.trained]
+        moments = {  # shaped as the parameters, but for the number of steps
+            name: value if name == "step" else self.views(value)
+            for name, value in self.optimizer.state[self.vector].items()
+        }
         self.model.keep(nets)
         self.configs, self.seeds, self.tasks, self.noise = (
             [items[i] for i in nets] for items in (self.configs, self.seeds, self.tasks, self.noise)
@@ -273,11 +415,11 @@ class Trainer:
         self.loss_hist = [x[nets] for x in self.loss_hist]
         self.confusion_hist = [x[nets] for x in self.confusion_hist]
         self.prepare()
-        for parameter, moment in zip(self.trained, moments, strict=True):
-            self.optimizer.state[parameter] = {
-                name: value if name == "step" else value[nets][..., : parameter.shape[-1]].clone()
-                for name, value in moment.items()
-            }
+        for name, value in moments.items():
+            if name != "step":
+                kept = zip(value, self.trained, strict=True)
+                value = torch.cat([v[nets][..., : p.shape[-1]].flatten() for v, p in kept])
+            self.optimizer.state[self.vector][name] = value
 
     def state_dict(self):
         """Everything a resumed training needs to end with the same weights, bit for bit."""
@@ -357,15 +499,16 @@ class Progress:
             self.bar.close()
 
 
-def train(trainer, files, config, stop_asked):
+def train(trainer, files, stop_asked):
     """Train to the end, logging and saving snapshots on the way."""
-    log_at = [max(1, round((i + 1) * config.n_batch / N_LOG)) for i in range(N_LOG)]
+    n_batch = trainer.configs[0]["n_batch"]
+    log_at = [max(1, round((i + 1) * n_batch / N_LOG)) for i in range(N_LOG)]
     good = copy.deepcopy(trainer.model), trainer.done, len(trainer.loss_hist)
-    progress = Progress(trainer.done, config.n_batch, len(trainer.configs))
+    progress = Progress(trainer.done, n_batch, len(trainer.configs))
     saved, cost = time.perf_counter(), 0.0
     logged = max([at for at in log_at if at <= trainer.done], default=0)
     try:
-        while trainer.done < config.n_batch:
+        while trainer.done < n_batch:
             logits, targets = trainer.step()
             progress.update()
             if trainer.done in log_at:
@@ -400,7 +543,7 @@ def train(trainer, files, config, stop_asked):
                 trainer.seconds += progress.lap()
                 files.save_snapshot(trainer)
                 raise Interrupted(
-                    f"stopped at batch {trainer.done} of {config.n_batch}; "
+                    f"stopped at batch {trainer.done} of {n_batch}; "
                     "the same command goes on from there"
                 )
     finally:
@@ -409,7 +552,8 @@ def train(trainer, files, config, stop_asked):
 
 def find_diverged(trainer, loss):
     """Indices of networks whose loss or weights are beyond hope."""
-    bad = ~(loss < DIVERGED * CHANCE)  # true for nan too
+    unit = trainer.tasks[0].largest_action ** 2  # of the squared error of wider targets
+    bad = ~(loss < DIVERGED * CHANCE * unit)  # true for nan too
     for parameter in trainer.model.parameters():
         bad |= ~parameter.detach().flatten(1).isfinite().all(1).cpu()
     return bad.nonzero().flatten().tolist()
@@ -545,7 +689,8 @@ def main(config):
     device = util.pick_device(config.device)
     networks = network_configs(config)
     for c in networks:
-        make_task(c, seeds_of(c))  # checks the task's settings before anything is written
+        tasks.make_task(c)  # checks the task's settings before anything is written
+    Model(networks[:1])
     files = Files(config, networks)
     wanted = networks if config.overwrite else [c for c in networks if not files.is_trained(c)]
     if len(wanted) < len(networks):
@@ -560,9 +705,10 @@ def main(config):
             trainer = Trainer(wanted, device)
             files.start_log(trainer)
         else:
-            print(f"resuming at batch {trainer.done} of {config.n_batch} from {files.snapshot}")
+            n_batch = networks[0]["n_batch"]
+            print(f"resuming at batch {trainer.done} of {n_batch} from {files.snapshot}")
         print(f"training {len(trainer.configs)} networks on {device}; log: {files.log_file}")
-        train(trainer, files, config, stop_asked)
+        train(trainer, files, stop_asked)
         for net in range(len(trainer.configs)):
             files.save_network(trainer, net)
         files.forget_snapshot()

@@ -168,8 +168,25 @@ def save_torch(path, content):
     write_atomic(path, buffer.getvalue())
 
 
+def latin1(text, encoding):
+    """How pickles of protocol 2 spell bytes; no other encoding is allowed."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"encoding {encoding}")
+    return text.encode("latin1")
+
+
+def numpy_globals():
+    """What a pickle of NumPy numbers names; rebuilding these runs no foreign code."""
+    core, allowed = np._core.multiarray, [(latin1, "_codecs.encode"), np.ndarray, np.dtype]
+    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+        allowed += [(getattr(core, f), f"{module}.{f}") for f in ("_reconstruct", "scalar")]
+    return allowed + [type(np.dtype(code)) for code in "?bhilqBHILQefd"]
+
+
 def load_torch(path):
-    """torch.load of tensors and plain Python values only; never runs code from the file.
+    """torch.load of tensors, NumPy numbers and plain Python values only; never runs code from it.
+
+    Reads PyTorch's present file format and the old one.
 
     Raises:
         UserError: no such file, or not such a file (truncated, malicious, another format).
@@ -178,7 +195,8 @@ def load_torch(path):
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(numpy_globals()):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except BROKEN_FILE as e:
         raise UserError(
             f"{path}: not a checkpoint that can be read, truncated or of another kind "
@@ -214,20 +232,30 @@ def load_npz(path, needs=()):
     """dict of the arrays in an .npz, never running code from it.
 
     Raises:
-        UserError: missing, truncated, holding pickled objects, or without an array of `needs`.
+        UserError: missing, truncated, or without an array of `needs`; pickled objects are such.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
+            arrays = {
+                key: file[key] for key in file.files if key in needs or not is_pickle(file, key)
+            }
     except BROKEN_FILE as error:
         raise UserError(f"{path}: not an .npz that can be read ({error})") from None
     for key in needs:
         if key not in arrays:
             raise UserError(f"{path}: has no {key}")
     return arrays
+
+
+def is_pickle(file, key):
+    """Does an array of an open .npz hold Python objects, which only a pickle can?"""
+    with file.zip.open(f"{key}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+        return read[version[0]](member)[2].hasobject
 
 
 def make_folder(path):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import train
 import util
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,6 +36,12 @@ def shell(*args, **options):
     """The same in a process of its own, from another folder."""
     command = [sys.executable, str(ROOT / args[0]), *map(str, args[1:])]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+
+
+def make(n_task=(2, 5), runs=(0,), n_neu=16, **settings):
+    """A Trainer of small networks."""
+    config = train.Config(n_task=n_task, runs=runs, n_neu=n_neu, **settings)
+    return train.Trainer(train.network_configs(config), torch.device("cpu"))
 
 
 def one_line(text):

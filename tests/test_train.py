@@ -1,5 +1,7 @@
 """train.py as its users run it: to the end, interrupted, and with settings that are wrong."""
 
+import copy
+import dataclasses
 import json
 import os
 import resource
@@ -10,10 +12,13 @@ import time
 
 import pytest
 import torch
-from conftest import ROOT, TINY, one_line, shell
+import torch.nn.functional as F
+from conftest import ROOT, TINY, make, one_line, shell
 
+import tasks
 import train
 import util
+from model import load_ensemble
 
 
 def weights(path):
@@ -146,6 +151,9 @@ def test_resumes_bit_for_bit(number, uninterrupted, tmp_path):
     assert batches == sorted(set(batches)) and len(batches) == 101
 
 
+GPT2 = ("--network", "gpt-2")
+FREE = ("--task", "LinearClassificationBound")
+HIGH_DIM = ("--task", "LinearClassificationHighDim", "--n_dim", "3")
 BAD = {
     "unknown setting": ("--n_tasks", "3"),
     "mistyped number": ("--lr", "fast"),
@@ -157,14 +165,61 @@ BAD = {
     "unknown network": ("--network", "CNN"),
     "unknown task": ("--task", "Foo"),
     "decoder's task": ("--task", "DenoiseQuads"),
-    "no batches": ("--n_batch", "0"),
+    "fewer than no batches": ("--n_batch", "-1"),
     "no trials": ("--batch_sz", "0"),
     "negative run": ("--runs", "-1"),
     "same run twice": ("--runs", "1", "1"),
-    "learning rate": ("--lr", "0"),
+    "learning rate": ("--lr", "-1"),
+    "learning rate that is no number": ("--lr", "nan"),
     "timing": ("--stimulus", "250"),
     "no GPU": ("--device", "cuda"),
     "no units": ("--n_neu", "0"),
+    "no layers": ("--n_layer", "0", *GPT2),
+    "no heads": ("--n_head", "0", *GPT2),
+    "heads that do not divide": ("--n_head", "7", *GPT2),
+    "all dropped": ("--dropout", "1", *GPT2),
+    "dropout below 0": ("--dropout", "-0.1", *GPT2),
+    "no trials in a row": ("--trial_num", "0"),
+    "activation of an LSTM": ("--activation", "tanh", "--network", "LSTM"),
+    "leak of a gpt-2": ("--no-leaky", *GPT2),
+    "initialisation of a GRU": ("--init", "ortho", "--network", "GRU"),
+    "noise in a gpt-2": ("--n_sd_net", "1", *GPT2),
+    "time constant of an LSTM": ("--tau", "200", "--network", "LSTM"),
+    "heads of an RNN": ("--n_head", "4"),
+    "layers of an RNN": ("--n_layer", "2"),
+    "dropout of an RNN": ("--dropout", "0.2"),
+    "a step longer than the time constant": ("--tau", "50"),
+    "correlation above 1": ("--corr", "2"),
+    "correlation that is no number": ("--corr", "nan"),
+    "correlated and autocorrelated": ("--corr", "0.5", "--autocorr"),
+    "correlated factors of another task": ("--corr", "0.5", *HIGH_DIM),
+    "autocorrelated noise of another task": ("--autocorr", *HIGH_DIM),
+    "coefficient without noise": ("--ar_coef", "0.5"),
+    "coefficient of 1": ("--ar_coef", "1", "--autocorr"),
+    "autocorrelated Gumbel noise": ("--dist", "gumbel", "--autocorr"),
+    "unknown distribution": ("--dist", "cauchy"),
+    "bound without accumulation": ("--bound", "3"),
+    "bound of 0": ("--bound", "0", *FREE),
+    "delay of free reaction time": ("--delay", "300", *FREE),
+    "decision of free reaction time": ("--decision", "200", *FREE),
+    "balance of free reaction time": ("--bal_err", *FREE),
+    "rule without tasks": ("--rule_input",),
+    "too many single tasks": ("--n_task", "2", "--task", "AttributeIntegrationCent"),
+    "labels by four": ("--n_task", "6", "--task", "MultiplyClassificationFull"),
+    "negative delay": ("--delay", "-100"),
+    "no decision": ("--decision", "0"),
+    "no time step": ("--dt", "0"),
+    "noise after no encoder": ("--noise_enc", "--no-encode"),
+    "activation of no encoder": ("--activ_enc", "Quad", "--no-encode"),
+    "noise twice": ("--noise_enc", "--dist", "gumbel"),
+    "autocorrelated noise after the encoder": ("--noise_enc", "--autocorr"),
+    "the same by its task": ("--noise_enc", "--task", "LinearClassificationAutocorr"),
+    "anisotropic noise after the encoder": ("--noise_enc", "--task", "LinearClassificationAnisot"),
+    "negative noise after the encoder": ("--n_sd_in", "-1", "--noise_enc"),
+    "balanced and last step": ("--bal_err", "--pen_end"),
+    "last and random step": ("--pen_end", "--rand_pen"),
+    "balanced and random step": ("--bal_err", "--rand_pen"),
+    "unknown encoder": ("--activ_enc", "tanh"),
 }
 
 
@@ -175,7 +230,8 @@ def test_bad_settings_are_one_line(case, script, tmp_path):
     folder = tmp_path / "out"
     code, _, err = script("train", *TINY[6:], "--out", folder, *BAD[case])
     assert code == 2 and one_line(err), err
-    assert BAD[case][0].strip("-") in err or BAD[case][1] in err, err
+    setting, *value = BAD[case]
+    assert setting.removeprefix("--").removeprefix("no-") in err or value[0] in err, err
     assert not folder.exists() or not list(folder.iterdir())
 
 
@@ -309,8 +365,304 @@ def test_high_dimensional_networks_keep_their_boundaries(script, tmp_path):
     assert script("train", *settings, "--out", tmp_path)[0] == 0
     config = torch.load(next(tmp_path.glob("*.pth")), weights_only=True)["config"]
     seeds = util.seeds_for(0, 0, 3, 4)
-    assert config["normals"] == train.make_task(config, seeds).normals.tolist()
+    assert config["normals"] == tasks.make_task(config, seeds["task"]).normals.tolist()
     assert script("train", *settings, "--out", tmp_path)[0] == 0  # found again, skipped
+
+
+# ------------------------------------------------------------------ settings, one by one
+
+
+SETTINGS = [  # each option, from the shell, and what the network's file must then say
+    (("--network", "LSTM"), {"network": "LSTM", "n_batch": 20}),
+    (("--network", "GRU"), {"network": "GRU"}),
+    (("--network", "gpt-2", "--n_head", 2), {"network": "gpt-2", "dropout": 0.1}),
+    (("--network", "gpt-2", "--n_layer", 2, "--dropout", 0), {"n_layer": 2, "dropout": 0}),
+    (("--no-leaky",), {"leaky": False}),
+    (("--activation", "tanh"), {"activation": "tanh"}),
+    (("--init", "ortho"), {"init": "ortho"}),
+    (("--init", "sparse"), {"init": "sparse"}),
+    (("--n_sd_net", 1.5, "--tau", 200), {"n_sd_net": 1.5, "tau": 200}),
+    (("--no-encode",), {"encode": False}),
+    (("--activ_enc", "Quad"), {"activ_enc": "Quad"}),
+    (("--noise_enc",), {"noise_enc": True}),
+    (("--noise_enc", "--trial_num", 2), {"noise_enc": True, "trial_num": 2}),
+    (("--dist", "gumbel"), {"dist": "gumbel"}),
+    (("--corr", 0.5), {"corr": 0.5, "task": "LinearClassificationCorr"}),
+    (("--autocorr",), {"ar_coef": 0.7, "task": "LinearClassificationAutocorr"}),
+    (("--task", "LinearClassificationAnisot"), {"task": "LinearClassificationAnisot"}),
+    (("--task", "MultiplyClassificationFull", "--n_task", 4), {"n_task": 4}),
+    (("--task", "LinearClassificationBound", "--bound", 3), {"bound": 3, "lr": 3e-3}),
+    (("--task", "LinearClassificationBound", "--bound", 30), {"CE_loss": False, "fixation": 0}),
+    (("--task", "LinearClassificationBound", "--network", "gpt-2"), {"stimulus": 2000}),
+    (("--task", "ContextDependent", "--n_task", 1), {"rule_input": True}),
+    (
+        ("--task", "AttributeIntegrationCent", "--n_task", 1, "--rule_input"),
+        {"rule_input": True, "task": "AttributeIntegrationCent"},
+    ),
+    (("--task", "TwoAlternativeForcedChoiceCent", "--n_task", 1), {"rule_input": False}),
+    (("--delay", 500), {"delay": 500}),
+    (("--dt", 50), {"dt": 50}),
+    (("--no-CE_loss",), {"CE_loss": False, "lr": 1e-3}),
+    (("--bal_err",), {"bal_err": True}),
+    (("--pen_end",), {"pen_end": True}),
+    (("--rand_pen",), {"rand_pen": True}),
+    (("--trial_num", 3), {"trial_num": 3}),
+    (("--trial_num", 2, "--network", "gpt-2"), {"trial_num": 2}),
+]
+SMALL = ("--n_task", 2, "--n_batch", 20, "--n_neu", 8)
+
+
+@pytest.mark.parametrize(("args", "expected"), SETTINGS)
+def test_trains_with_each_setting(args, expected, script, tmp_path):
+    command = ("train", *SMALL, *args, "--out", tmp_path)
+    code, _, err = script(*command)
+    assert code == 0, err
+    (path,) = tmp_path.glob("*.pth")
+    model, (config,) = load_ensemble([path])
+    assert {name: config[name] for name in expected} == expected
+    saved = weights(path)
+    assert all(v.isfinite().all() for v in saved.values()) and len(saved["loss_hist"]) == 100
+    inputs, _, _ = tasks.sample([tasks.make_task(config)], [util.generator(0)], 3)
+    assert model(inputs).isfinite().all()
+    code, out, _ = script(*command)  # found again
+    assert code == 0 and "1 of 1 networks are trained already" in out
+
+
+def test_every_setting_has_a_file_name_of_its_own():
+    labels = set()
+    for args, _ in [((), {}), *SETTINGS]:
+        config = util.parse(train.Config, [str(a) for a in (*SMALL, *args)])
+        labels |= {train.label(c) for c in train.network_configs(config)}
+    assert len(labels) == 1 + len(SETTINGS)
+    assert all(len(label) < 150 for label in labels)
+
+
+def test_numbers_of_the_paper():
+    def paper(**settings):
+        values = train.settled(train.Config(**settings))
+        return values["n_batch"], values["lr"]
+
+    assert paper() == paper(network="LSTM") == (100_000, 1e-3)
+    assert paper(network="gpt-2") == (20_000, 1e-3)
+    assert paper(task="LinearClassificationBound") == (100_000, 3e-3)
+    assert paper(task="LinearClassificationBound", lr=0.01, n_batch=7) == (7, 0.01)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"network": "LSTM", "lr": 0.01},
+        {"network": "GRU", "lr": 0.01},
+        {"network": "gpt-2", "lr": 0.003, "n_neu": 32, "pen_end": True, "stimulus": 500},
+    ],
+)
+def test_other_networks_learn(settings):
+    trainer = make(n_task=(2,), **settings)
+    for _ in range(200):
+        trainer.step()
+    inputs, targets, _ = tasks.sample(trainer.tasks, [util.generator(0)], 500)
+    logits = trainer.model.eval()(inputs)
+    assert train.confusion(logits, targets, trainer.tasks[0])[0].diagonal().sum() > 0.8
+
+
+# ------------------------------------------------------------------ losses
+
+
+def slow_loss(z, targets, task, config, penalty):
+    """Loss of one network by torch.nn.functional, trial by trial and step by step.
+
+    z (trial, time, n_task), targets (trial, row or time, n_task), penalty None or (trial, time).
+    """
+    n_row, n_step, losses = config["trial_num"], task.n_step, []
+    n_target = targets.shape[1] // n_row
+    in_decision = [t in range(n_step)[task.target_steps] for t in range(n_step)]
+    for trial in range(len(z)):
+        for row in range(n_row):
+            by_step = []
+            for t in range(n_step):
+                goal = torch.zeros_like(z[0, 0])
+                if in_decision[t]:
+                    goal[:] = targets[trial, row * n_target + (t if n_target > 1 else 0)]
+                output = z[trial, row * n_step + t]
+                if config["CE_loss"]:
+                    probability = torch.sigmoid(output)
+                    by_step.append(F.binary_cross_entropy(probability, (goal + 1) / 2))
+                else:
+                    scale = config["bound"] if "Bound" in config["task"] else 1
+                    by_step.append(F.mse_loss(scale * torch.tanh(output), goal))
+            by_step = torch.stack(by_step)
+            if config["pen_end"]:
+                losses.append(by_step[-1])
+            elif config["rand_pen"]:
+                (chosen,) = penalty[trial, row * n_step : (row + 1) * n_step].nonzero().flatten()
+                losses.append(by_step[chosen])
+            elif config["bal_err"]:
+                decision = torch.tensor(in_decision)
+                losses.append((by_step[decision].mean() + by_step[~decision].mean()) / 2)
+            else:
+                losses.append(by_step.mean())
+    return torch.stack(losses).mean()
+
+
+LOSSES = [
+    {},
+    {"delay": 300},
+    {"decision": 300},
+    {"CE_loss": False},
+    {"bal_err": True},
+    {"bal_err": True, "CE_loss": False, "delay": 200, "decision": 200},
+    {"pen_end": True},
+    {"pen_end": True, "CE_loss": False, "decision": 200},
+    {"rand_pen": True},
+    {"rand_pen": True, "CE_loss": False, "trial_num": 2},
+    {"trial_num": 3},
+    {"trial_num": 2, "bal_err": True},
+    {"trial_num": 2, "pen_end": True},
+    {"n_task": (4, 8), "task": "MultiplyClassificationFull"},
+    {"n_task": (1,), "task": "ContextDependent"},
+    {"task": "LinearClassificationBound"},
+    {"task": "LinearClassificationBound", "bound": 2.0, "trial_num": 2},
+    {"task": "LinearClassificationBound", "rand_pen": True},
+    {"task": "LinearClassificationBound", "pen_end": True, "trial_num": 2},
+]
+
+
+@pytest.mark.parametrize("settings", LOSSES)
+def test_losses_equal_slow_ones_with_their_gradients(settings):
+    trainer = make(batch_sz=3, **{"n_task": (2, 5), **settings})
+    task, config, batch = trainer.tasks[0], trainer.configs[0], trainer.draw_batch()
+    targets, penalty = batch["targets"], batch.get("penalty")
+    n_time = task.n_step * config["trial_num"]
+    shape = len(trainer.tasks), 3, n_time, max(c["n_task"] for c in trainer.configs)
+    logits = (2 * torch.randn(shape, generator=util.generator(0))).requires_grad_()
+    loss = train.loss_of(logits, targets, task, trainer.weights, config, penalty)
+    (grad,) = torch.autograd.grad(loss.sum(), logits)
+    in_training = trainer.compute(batch)  # the same loss of the network's own logits
+    for net, own in enumerate(trainer.configs):
+        n_task = own["n_task"]
+        z = logits[net, ..., :n_task].detach().double().requires_grad_()
+        arguments = targets[net, ..., :n_task].double(), task, config
+        arguments += (None if penalty is None else penalty[net],)
+        slow = slow_loss(z, *arguments)
+        assert loss[net].item() == pytest.approx(slow.item(), rel=1e-5)
+        (slow_grad,) = torch.autograd.grad(slow, z)
+        tolerance = 1e-6 * slow_grad.abs().max().item()
+        assert torch.allclose(grad[net, ..., :n_task].double(), slow_grad, atol=tolerance)
+        assert (grad[net, ..., n_task:] == 0).all()
+        slow = slow_loss(in_training[net, ..., :n_task].double(), *arguments)
+        assert trainer.loss_sum[net].item() == pytest.approx(slow.item(), rel=1e-5)
+
+
+def test_loss_is_binary_cross_entropy_of_each_network():
+    trainer = make(n_task=(2, 5))
+    inputs, targets, _ = tasks.sample(trainer.tasks, [util.generator(n) for n in range(2)], 16)
+    logits = trainer.model(inputs).detach().requires_grad_()
+    arguments = trainer.tasks[0], trainer.weights, trainer.configs[0]
+    loss = train.loss_of(logits, targets, *arguments)
+    (grad,) = torch.autograd.grad(loss.sum(), logits)
+    for net, n_task in enumerate((2, 5)):
+        goal = torch.full((16, 22, n_task), 0.5)
+        goal[:, -1] = (targets[net, :, 0, :n_task] + 1) / 2
+        z = logits[net, ..., :n_task].detach().requires_grad_()
+        slow = F.binary_cross_entropy(torch.sigmoid(z), goal)
+        assert loss[net].item() == pytest.approx(slow.item(), rel=1e-5)
+        (slow_grad,) = torch.autograd.grad(slow, z)
+        assert torch.allclose(grad[net, ..., :n_task], slow_grad, atol=1e-8)
+        assert (grad[net, ..., n_task:] == 0).all()
+
+
+def test_the_penalised_step_is_drawn_at_random_in_each_trial():
+    penalty = train.draw_penalty(4000, 66, 3, [util.generator(0), util.generator(1)])
+    assert penalty.shape == (2, 4000, 66)
+    by_trial = penalty.unflatten(2, (3, 22))
+    assert ((by_trial == 22).sum(3) == 1).all() and (by_trial.sum(3) == 22).all()
+    share = (by_trial > 0).float().mean((0, 1, 2))
+    assert torch.allclose(share, torch.tensor(1 / 22), atol=0.005)
+    assert not torch.equal(penalty[0], penalty[1])
+    assert torch.equal(train.draw_penalty(4000, 66, 3, [util.generator(1)])[0], penalty[1])
+
+
+@pytest.mark.parametrize("network", ["RNN", "LSTM", "GRU"])
+def test_the_state_is_carried_over_trials_in_a_row(network):
+    trainer = make(network=network, trial_num=3, batch_sz=4)
+    inputs = trainer.draw_batch()["inputs"]
+    assert inputs.shape[2] == 66
+    states, drive = trainer.model.network(inputs), trainer.model.network.drive(inputs)
+    state = torch.zeros(2, 4, trainer.model.network.n_state)
+    for t in range(66):
+        state = trainer.model.network.step(state, drive[:, :, t])
+        assert torch.allclose(state[..., :16], states[:, :, t], atol=1e-5)
+    reset = trainer.model.network(inputs[:, :, 22:])
+    assert (reset - states[:, :, 22:])[:, :, 0].abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"trial_num": 3}, {"task": "LinearClassificationBound"}, {"delay": 200}]
+)
+def test_noise_after_the_encoder(settings):
+    trainer, seen = make(noise_enc=True, n_sd_in=3.0, **settings), []
+    rngs = [util.generator(seed) for seed in (5, 6)]
+    trial_num, task, model = settings.get("trial_num", 1), trainer.tasks[0], trainer.model
+    inputs, _ = next(tasks.Batches(trainer.tasks, rngs, 300, trial_num))
+    shown = inputs.unflatten(2, (trial_num, -1))[..., task.evidence_steps, task.n_fix :]
+    assert (shown == shown[:, :, :, :1]).all()  # the trials themselves are free of noise
+    noise = model.draw_noise(300, inputs.shape[2], rngs, trial_num)
+    model.network.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    model(inputs, **noise)
+    added = (seen[0] - model.encoder(inputs)).unflatten(2, (trial_num, -1))
+    in_stimulus = added[..., task.evidence_steps, task.n_fix :]
+    assert in_stimulus.shape[3:] == (20, 40)
+    sd = in_stimulus.std((0, 1, 3, 4))
+    assert torch.allclose(sd, torch.tensor(3.0 / 20), rtol=0.01)
+    assert abs(in_stimulus.mean()) < 1e-3
+    in_stimulus.zero_()
+    assert not added.any()  # none on the fixation channel, none in other steps
+
+
+def test_settings_reach_task_encoder_and_network():
+    assert make(corr=0.5).tasks[0].corr == 0.5
+    assert make(autocorr=True, ar_coef=0.3).tasks[0].noise_ar == 0.3
+    assert make(dist="gumbel").tasks[0].dist == "gumbel"
+    bound = make(task="LinearClassificationBound", bound=2.0)
+    assert bound.tasks[0].bound == 2 and bound.model.encoder.n_out == 40
+    assert bound.draw_batch()["targets"].abs().max() == 2
+    ruled = make(n_task=(1,), task="AttributeIntegrationCent", rule_input=True)
+    assert ruled.model.encoder.n_out == 43 and ruled.tasks[0].rule_input
+    assert make(n_task=(1,), task="AttributeIntegrationCent").model.encoder.n_out == 41
+    assert make(activ_enc="Quad").model.encoder.activ == "Quad"
+    assert make(encode=False).model.network.inp_weight.shape[1] == 3
+    network = make(activation="tanh", init="ortho", n_sd_net=2.0, leaky=False).model.network
+    assert (network.activation, network.init, network.sigma) == ("tanh", "ortho", 0.2)
+    assert network.keep_r == 1
+    network = make(network="gpt-2", n_layer=2, n_head=4, dropout=0.2).model.network
+    assert (network.n_layer, network.n_head, network.dropout) == (2, 4, 0.2)
+
+
+RESUMED = [
+    {"network": "gpt-2"},  # with dropout
+    {"network": "LSTM", "rand_pen": True},
+    {"n_sd_net": 1.0, "noise_enc": True, "rand_pen": True, "trial_num": 2},
+    {"network": "GRU", "task": "LinearClassificationBound"},
+]
+
+
+@pytest.mark.parametrize("settings", RESUMED)
+def test_a_resumed_training_is_the_same_bit_for_bit(settings):
+    whole, first = make(**settings), make(**settings)
+    for _ in range(12):
+        whole.step()
+    for _ in range(5):
+        first.step()
+    state = copy.deepcopy(first.state_dict())
+    second = make(**settings)
+    second.load_state_dict(state)
+    for _ in range(7):
+        second.step()
+    assert second.done == 12 and torch.equal(second.loss_sum, whole.loss_sum)
+    for mine, others in zip(second.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(mine, others)
+    state = first.model.state_dict()
+    assert any(not torch.equal(p, state[k]) for k, p in whole.model.state_dict().items())
 
 
 def test_help_names_every_setting(capsys):
@@ -318,5 +670,5 @@ def test_help_names_every_setting(capsys):
         util.parse(train.Config, ["--help"])
     out = capsys.readouterr().out
     assert stop.value.code == 0
-    for field in train.dataclasses.fields(train.Config):
+    for field in dataclasses.fields(train.Config):
         assert f"--{field.name}" in out
