@@ -5,7 +5,8 @@
 Ours against the conventional way, written out below: one network, trials from a neurogym Dataset,
 a Python loop over steps with nn.Linear, torch.optim.Adam. Rounds of both alternate, so that a
 machine that changes its speed changes it for both; numbers are medians over rounds. Also the share
-of the machine's matrix-product peak, measured here too, and peak memory.
+of the machine's matrix-product peak, measured here too, and peak memory. And every architecture
+against its stock module (torch.nn, Hugging Face), looped one network at a time.
 """
 
 import os
@@ -26,6 +27,7 @@ import generalize
 import tasks
 import train
 import util
+from model import NETWORKS
 from util import UserError
 
 
@@ -35,6 +37,8 @@ class Config:
 
     n_net: tuple[int, ...] = (1, 5, 25, 100)  # networks side by side
     n_task: int = 24  # N_task of all of them
+    networks: tuple[str, ...] = tuple(NETWORKS)  # architectures against their stock modules
+    n_net_stock: tuple[int, ...] = (1, 25)  # networks side by side, against the stock modules
     rounds: int = 7  # of ours and the conventional way in turn
     seconds: float = 1.0  # length of one round of each
     n_fit: int = 5  # decoders per network and split
@@ -117,6 +121,55 @@ class Conventional:
         self.decoder_adam.step()
 
 
+class Hugging(nn.Module):
+    """Hugging Face's GPT-2 on continuous inputs."""
+
+    def __init__(self, n_in=41, n_neu=64, n_step=22):
+        super().__init__()
+        from transformers import GPT2Config, GPT2Model
+
+        sizes = {"n_embd": n_neu, "n_layer": 1, "n_head": 8, "n_positions": n_step}
+        settings = GPT2Config(vocab_size=1, bos_token_id=None, eos_token_id=None, **sizes)
+        self.project, self.gpt2 = nn.Linear(n_in, n_neu), GPT2Model(settings)
+
+    def forward(self, u):
+        """(trial, time, channel) -> representation, as a recurrent module's first output."""
+        return self.gpt2(inputs_embeds=self.project(u), use_cache=False).last_hidden_state, None
+
+
+STOCK = {
+    "RNN": lambda: nn.RNN(41, 64, nonlinearity="relu", batch_first=True),
+    "LSTM": lambda: nn.LSTM(41, 64, batch_first=True),
+    "GRU": lambda: nn.GRU(41, 64, batch_first=True),
+    "gpt-2": Hugging,
+}
+
+
+class Stock:
+    """One network around a stock module; its trials come from our sampler, as ours do."""
+
+    def __init__(self, network, n_task):
+        task = tasks.LinearClassificationCentOut(n_task=n_task)
+        self.data = tasks.Batches([task], [util.generator(0)], 16)
+        self.encoder = nn.Sequential(
+            nn.Linear(2, 100), nn.ReLU(), nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 40)
+        ).requires_grad_(False)
+        self.body, self.out = STOCK[network](), nn.Linear(64, n_task)
+        self.adam = torch.optim.Adam([*self.body.parameters(), *self.out.parameters()], lr=1e-3)
+
+    def train(self):
+        """One batch of training."""
+        inputs, targets = (x[0] for x in next(self.data))
+        u = torch.cat([inputs[..., :1], self.encoder(inputs[..., 1:])], -1)
+        logits = self.out(self.body(u)[0])
+        goal = torch.full_like(logits, 0.5)
+        goal[:, -1:] = (targets + 1) / 2
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, goal)
+        self.adam.zero_grad()
+        loss.backward()
+        self.adam.step()
+
+
 # ------------------------------------------------------------------ measuring
 
 
@@ -148,9 +201,9 @@ def useful_operations(n_task, n_dim=2, batch_sz=16):
     return 2 * batch_sz * (encoder + network)
 
 
-def trainer(n_net, n_task, device):
-    """An ensemble of the default RNN."""
-    settings = train.Config(n_task=(n_task,), runs=tuple(range(n_net)))
+def trainer(n_net, n_task, device, network="RNN"):
+    """An ensemble with default settings."""
+    settings = train.Config(network=network, n_task=(n_task,), runs=tuple(range(n_net)))
     return train.Trainer(train.network_configs(settings), device)
 
 
@@ -182,6 +235,27 @@ def bench_training(config, device, conventional):
     return rows
 
 
+def bench_architectures(config, device):
+    """Rows of the table against the stock modules."""
+    rows = []
+    for network in config.networks:
+        for n_net in config.n_net_stock:
+            ours, stock = (
+                trainer(n_net, config.n_task, device, network),
+                Stock(network, config.n_task),
+            )
+            for warm in (ours.step, stock.train):
+                seconds_per_call(warm, config.seconds / 2)
+            times, plain = [], []
+            for _ in range(config.rounds):
+                plain.append(seconds_per_call(stock.train, config.seconds))
+                times.append(seconds_per_call(ours.step, config.seconds) / n_net)
+            ratio = statistics.median(p / t for p, t in zip(plain, times, strict=True))
+            milliseconds = [f"{statistics.median(x) * 1e3:.3f}" for x in (times, plain)]
+            rows.append([network, n_net, *milliseconds, f"{ratio:.1f}"])
+    return rows
+
+
 def bench_decoding(config, device, conventional):
     """Rows of the decoding table: ID and OOD, 4 splits x n_fit fits, of the largest ensemble.
 
@@ -190,7 +264,8 @@ def bench_decoding(config, device, conventional):
     n_net = min(25, max(config.n_net))
     settings = generalize.Config(n_batch=generalize.CHUNK, n_fit=config.n_fit)
     ours = trainer(n_net, config.n_task, device)
-    model = ours.model.requires_grad_(False)
+    model = ours.model.requires_grad_(False).eval()
+    source = generalize.States(model, ours.configs, generalize.Splits(2))
     n_decoder = n_net * config.n_fit * 8
 
     def decode(fit):
@@ -198,7 +273,7 @@ def bench_decoding(config, device, conventional):
             generalize.fit_generators(settings, ours.configs, f, device)
             for f in range(config.n_fit)
         ]
-        fit(model, ours.configs, settings, device, rngs, tqdm(disable=True))
+        fit(source, ours.configs, settings, device, rngs, tqdm(disable=True))
 
     decode(generalize.fit_adam)
     adam, ridge, plain = [], [], []
@@ -221,7 +296,10 @@ def bench_decoding(config, device, conventional):
 def main(config):
     """Measure and print."""
     warnings.filterwarnings("ignore", category=UserWarning, module="gymnasium")
-    if min(config.n_net) < 1 or config.rounds < 1 or config.n_fit < 1:
+    unknown = set(config.networks) - set(NETWORKS)
+    if unknown:
+        raise UserError(f"no network {unknown.pop()}; networks: {', '.join(NETWORKS)}")
+    if min(*config.n_net, *config.n_net_stock) < 1 or config.rounds < 1 or config.n_fit < 1:
         raise UserError("n_net, rounds and n_fit must be at least 1")
     device = util.pick_device(config.device)
     load = os.getloadavg()[0]
@@ -234,6 +312,9 @@ def main(config):
     header = ["networks", "ms per network and batch", "conventional ms", "times as fast"]
     header += ["share of peak", "peak memory so far, GB"]
     print(util.table(header, bench_training(config, device, conventional)))
+    print("\nTraining, against the stock module looped one network at a time\n")
+    header = ["architecture", "networks", "ms per network and batch", "stock ms", "times as fast"]
+    print(util.table(header, bench_architectures(config, device)))
     print(f"\nDecoding, ID and OOD, 4 splits x {config.n_fit} fits\n")
     header = ["decoder", "side by side", "ms per decoder", "conventional ms", "times as fast"]
     header += ["s for all (adam: 2000 batches)"]

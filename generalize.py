@@ -2,6 +2,8 @@
 
     python generalize.py --networks trained_networks
     python generalize.py --networks trained_networks --in_distribution --out Data/Fig3a/r_sq_ID.npz
+    python generalize.py --networks trained_networks --decoder ridge --step 2 5 10 20    r2 in time
+    python generalize.py --networks free_rt --stimulus 500 1000 5000    other trial durations
 
 A linear decoder is trained to read x* from the representation at the last step. OOD: it sees three
 quadrants of x* and is tested on the fourth, each in turn. ID: it sees and is tested on all four.
@@ -9,7 +11,7 @@ The OOD test comes in two versions. held_out = 'quadrant' tests on the quadrant 
 held_out = 'as_released' is what the authors' released D = 2 evaluation does: of its four splits,
 the two that hold out (-,+) or (+,-) are tested on the quadrants (+,+) and (-,-), which their
 decoder was trained on. Every run measures ID and both OOD versions; the flags say which one is
-saved as `r_sq`.
+saved as `r_sq`. Instead of a quadrant, `--split_var` holds out one sign of one factor.
 """
 
 import copy
@@ -35,6 +37,7 @@ class Config:
     """Settings; edit them here or override them from the shell."""
 
     networks: tuple[str, ...] = ("trained_networks",)  # files, folders or globs
+    assume: tuple[str, ...] = ()  # what the authors' files do not say, as n_task=24 leaky=False
     in_distribution: bool = False  # save the ID measure as r_sq
     held_out: Literal["quadrant", "as_released"] = "quadrant"  # save this OOD measure as r_sq
     decoder: Literal["adam", "ridge"] = "adam"  # adam: as in the paper; ridge: closed form
@@ -44,6 +47,9 @@ class Config:
     lr: float = 3e-3  # learning rate of adam decoders
     n_test: int = 640  # test trials per decoder; 40 batches of 16
     n_ridge: int = 1024  # trials per quadrant and fit of ridge decoders
+    split_var: int | None = None  # hold out one sign of this factor, from 0, instead of a quadrant
+    step: tuple[int, ...] = ()  # decode after so many steps of the trial; none: after all of them
+    stimulus: tuple[int, ...] = ()  # ms, decode with such stimuli; none: as in training
     seed: int = 0  # of decoders and their trials
     out: Path | None = None  # .npz to write; None: beside the networks
     every_measure: bool = False  # write X.npz (as released), X_quadrant.npz and X_ID.npz for out X
@@ -61,6 +67,11 @@ class Config:
         ):
             if getattr(self, name) < low:
                 raise UserError(f"{name} must be at least {low}, not {getattr(self, name)}")
+        for name in ("step", "stimulus"):
+            if len(set(getattr(self, name))) < len(getattr(self, name)):
+                raise UserError(f"{name} names a number twice")
+        if self.step and self.stimulus:
+            raise UserError("step and stimulus are two axes; choose one")
         if self.n_ridge < 100:
             raise UserError(f"n_ridge must be at least 100, not {self.n_ridge}")
         if not (self.lr > 0 and math.isfinite(self.lr)):
@@ -71,42 +82,96 @@ class Config:
             raise UserError(f"out must end in .npz, not {self.out.name}")
 
 
-QUADRANTS = range(4)  # by the signs of the last two factors: (-,-), (-,+), (+,-), (+,+)
-SPLITS = [[q for q in QUADRANTS if q != held] for held in QUADRANTS]  # what OOD decoders see
+QUADRANTS = range(4)  # by the signs of two factors: (-,-), (-,+), (+,-), (+,+)
 AS_RELEASED = [[0], [0, 3], [0, 3], [3]]  # where the released D = 2 evaluation tests each split
 AT_ONCE = 64  # trials per forward pass; more do not fit the processor's cache
+NETS_AT_ONCE = 64  # networks decoded side by side; more take too much memory
 VARIANCE = 1 / 12  # of one factor over the whole space; SPEC 5 uses it for one quadrant too
 MEASURES = ("ID", "quadrant", "as_released")
+
+
+class Splits:
+    """What decoders see and where they are tested.
+
+    Quadrants are named by the signs of two factors. By default these are the last two, and each
+    split holds out one quadrant; with `split_var` a split holds out one sign of that factor.
+
+    Attributes:
+        factors: the two factors.
+        train, test: quadrants per split.
+        as_released: where the released D = 2 evaluation tests; None where it is not defined.
+    """
+
+    def __init__(self, n_dim, split_var=None):
+        self.factors, self.test = (n_dim - 2, n_dim - 1), [[q] for q in QUADRANTS]
+        self.as_released = AS_RELEASED if n_dim == 2 else None
+        if split_var is not None:
+            if not 0 <= split_var < n_dim:
+                raise UserError(f"split_var is a factor, 0 to {n_dim - 1}, not {split_var}")
+            self.factors = split_var, n_dim - 1 if split_var < n_dim - 1 else 0
+            self.test, self.as_released = [[0, 1], [2, 3]], None
+        self.train = [[q for q in QUADRANTS if q not in held] for held in self.test]
+
+
+class States:
+    """Representations of the networks at one step of trials of the decoding task.
+
+    Args:
+        model, configs: ensemble and its networks' settings.
+        splits: `Splits`.
+        step: steps of the trial after which the representation is taken; None: all.
+        stimulus: ms; None: as in training.
+
+    Attributes:
+        t: samples of evidence seen by then.
+    """
+
+    def __init__(self, model, configs, splits, step=None, stimulus=None):
+        self.model, self.n_net, self.splits = model, len(configs), splits
+        first, trained = configs[0], tasks.make_task(configs[0])
+        timing = tasks.timing_of(first)
+        if not trained.n_fix:
+            timing["decision"] = first["dt"]
+        if stimulus is not None:
+            timing["stimulus"] = stimulus
+        settings = {key: getattr(trained, key) for key in ("n_dim", "n_sd_in", "dt", "dist")}
+        self.tasks = [
+            tasks.TASKS[trained.decoding_task](
+                quad_num=q, factors=splits.factors, like=trained, timing=timing, **settings
+            )
+            for q in QUADRANTS
+        ]
+        task = self.tasks[0]
+        self.step = task.n_step if step is None else step
+        if not 1 <= self.step <= task.n_step:
+            raise UserError(f"step lies from 1 to {task.n_step} in these trials, not {step}")
+        model.evidence_steps = task.evidence_steps
+        self.t = len(range(self.step)[task.evidence_steps])
+
+    def draw(self, generators, n_trial):
+        """Fresh trials in each quadrant.
+
+        Args:
+            generators: one per network.
+            n_trial: trials per quadrant.
+
+        Returns:
+            states (net, quadrant, trial, unit), x (net, quadrant, trial, D).
+        """
+        states, xs = [], []
+        for task in self.tasks:
+            inputs, _, x = tasks.sample([task] * self.n_net, generators, n_trial)
+            for some in inputs[:, :, : self.step].split(AT_ONCE, 1):
+                noise = self.model.draw_noise(*some.shape[1:3], generators)
+                states.append(self.model.represent_last(some, **noise))
+            xs.append(x)
+        return torch.cat(states, 1).unflatten(1, (4, n_trial)), torch.stack(xs, 1)
 
 
 def n_batch_of(config, network):
     """Batches of a decoder's training, by default by the network's N_task (SPEC 5)."""
     n_task = network["n_task"]
     return config.n_batch or (3000 if n_task <= 3 else 2000 if n_task <= 6 else 1000)
-
-
-def quadrant_states(model, configs, generators, n_trial):
-    """Representations at the last step, each quadrant apart.
-
-    Args:
-        model: ensemble.
-        configs: settings of its networks.
-        generators: one per network.
-        n_trial: trials per quadrant.
-
-    Returns:
-        states (net, quadrant, trial, unit), x (net, quadrant, trial, D).
-    """
-    settings = tasks.trial_settings(configs[0])
-    states, xs = [], []
-    for quadrant in QUADRANTS:
-        task = tasks.DenoiseQuadsHighDim(quad_num=quadrant, **settings)
-        inputs, _, x = tasks.sample([task] * len(configs), generators, n_trial)
-        for some in inputs.split(AT_ONCE, 1):
-            noise = model.network.draw_noise(*some.shape[1:3], generators)
-            states.append(model.represent(some, noise)[:, :, -1])
-        xs.append(x)
-    return torch.cat(states, 1).unflatten(1, (4, n_trial)), torch.stack(xs, 1)
 
 
 def fit_generators(config, configs, fit, device):
@@ -122,35 +187,49 @@ def fit_generators(config, configs, fit, device):
 CHUNK = 96  # batches for which trials are drawn at once; a multiple of 12, see `batch_order`
 
 
-def batch_order(rng, n_trial):
-    """Which trials each of the 8 decoders of a network sees in a chunk, in which order.
+def batch_order(rng, train, n_chunk):
+    """Which trials each decoder of a network sees in a chunk, in which order.
 
-    Of `n_trial` trials per quadrant, OOD decoder s takes all of the three quadrants it may see,
-    an ID decoder three quarters of each of the four, so that all see 3 * n_trial, each once.
+    An OOD decoder takes equally many trials of all quadrants it may see; an ID decoder, of which
+    there are as many, equally many of all four.
+
+    Args:
+        rng: the network's generator.
+        train: quadrants per split.
+        n_chunk: trials a decoder sees, each once.
 
     Returns:
-        (8, 3 * n_trial) indices into (quadrant, trial) flattened; OOD splits first, then 4 ID.
+        (2 splits, n_chunk) indices into (quadrant, trial) flattened, OOD splits first; there are
+        n_chunk / len(train[0]) trials per quadrant.
     """
+    n_trial = n_chunk // len(train[0])
     pool = torch.arange(4 * n_trial, device=rng.device).view(4, n_trial)
-    ood = torch.stack([pool[seen].flatten() for seen in SPLITS])
-    everywhere = pool[:, : 3 * n_trial // 4].flatten().expand(4, -1)
+    ood = torch.stack([pool[seen].flatten() for seen in train])
+    everywhere = pool[:, : n_chunk // 4].flatten().expand(len(train), -1)
     rows = torch.cat([ood, everywhere])
     shuffle = torch.rand(rows.shape, generator=rng, device=rng.device).argsort(1)
     return rows.gather(1, shuffle)
 
 
-def fit_adam(model, configs, config, device, generators, show):
+def fit_adam(source, configs, config, device, generators, show):
     """Train all decoders of all networks, splits and fits side by side with Adam.
 
+    Args:
+        source: `States`.
+        configs: settings of the networks.
+        config: `Config`.
+        generators: per fit one for each network.
+        show: progress bar.
+
     Returns:
-        weight (net, fit, 8, unit, D), bias (net, fit, 8, 1, D); 8 as in `batch_order`.
+        weight (net, fit, 2 splits, unit, D), bias (net, fit, 2 splits, 1, D), as in `batch_order`.
     """
     n_net, n_neu, n_dim = len(configs), configs[0]["n_neu"], configs[0]["n_dim"]
-    n_batch = n_batch_of(config, configs[0])
-    n_trial = CHUNK * config.batch_sz // 3  # per quadrant
-    shape = (n_net, config.n_fit, 8)
-    states = torch.empty(*shape, 3 * n_trial, n_neu, device=device)
-    xs = torch.empty(*shape, 3 * n_trial, n_dim, device=device)
+    n_batch, train = n_batch_of(config, configs[0]), source.splits.train
+    n_chunk = CHUNK * config.batch_sz
+    shape = (n_net, config.n_fit, 2 * len(train))
+    states = torch.empty(*shape, n_chunk, n_neu, device=device)
+    xs = torch.empty(*shape, n_chunk, n_dim, device=device)
     bound = n_neu**-0.5  # PyTorch's default for nn.Linear
     start = torch.empty(*shape, n_neu + 1, n_dim, device=device)
     for fit, rngs in enumerate(generators):
@@ -164,8 +243,8 @@ def fit_adam(model, configs, config, device, generators, show):
         position = batch % CHUNK
         if position == 0:
             for fit, rngs in enumerate(generators):
-                h, x = quadrant_states(model, configs, rngs, n_trial)
-                order = torch.stack([batch_order(rng, n_trial) for rng in rngs])
+                h, x = source.draw(rngs, n_chunk // len(train[0]))
+                order = torch.stack([batch_order(rng, train, n_chunk) for rng in rngs])
                 states[:, fit] = pick(h.flatten(1, 2), order)
                 xs[:, fit] = pick(x.flatten(1, 2), order)
         rows = slice(position * config.batch_sz, (position + 1) * config.batch_sz)
@@ -190,31 +269,31 @@ def pick(values, order):
 PENALTIES = 10.0 ** np.arange(-6, 1.5, 0.5)  # ridge, in units of the mean variance of a unit
 
 
-def fit_ridge(model, configs, config, device, generators, show):
+def fit_ridge(source, configs, config, device, generators, show):
     """Ridge regression, its penalty chosen by leaving out one training quadrant at a time.
 
-    The quadrant that is tested is never looked at. Returns as `fit_adam`; the four ID decoders
-    of a fit are the same one.
+    The quadrant that is tested is never looked at. Arguments and result as `fit_adam`; the ID
+    decoders of a fit are the same one.
     """
-    shape = (len(configs), config.n_fit, 8)
-    weight = torch.empty(*shape, configs[0]["n_neu"], configs[0]["n_dim"], dtype=torch.float64)
-    bias = torch.empty(*shape, 1, configs[0]["n_dim"], dtype=torch.float64)
+    train, n_net, n_dim = source.splits.train, len(configs), configs[0]["n_dim"]
+    n_split, every = len(train), torch.arange(n_net)
+    shape = (n_net, config.n_fit, 2 * n_split)
+    weight = torch.empty(*shape, configs[0]["n_neu"], n_dim, dtype=torch.float64)
+    bias = torch.empty(*shape, 1, n_dim, dtype=torch.float64)
     for fit, rngs in enumerate(generators):
-        h, x = quadrant_states(model, configs, rngs, config.n_ridge)
+        h, x = source.draw(rngs, config.n_ridge)
         moments = quadrant_moments(h.cpu(), x.cpu())
-        for decoder, seen in enumerate([*SPLITS, *[list(QUADRANTS)] * 4]):
-            if decoder > 4:
-                weight[:, fit, decoder], bias[:, fit, decoder] = weight[:, fit, 4], bias[:, fit, 4]
-                continue
-            error = torch.zeros(len(configs), len(PENALTIES), dtype=torch.float64)
+        for decoder, seen in enumerate([*train, list(QUADRANTS)]):
+            error = torch.zeros(n_net, len(PENALTIES), dtype=torch.float64)
             for left_out in seen:
                 inner = [q for q in seen if q != left_out]
                 error += moment_error(moments, left_out, *ridge(moments, inner))
             best = error.argmin(1)
-            every = torch.arange(len(configs))
-            w, b = ridge(moments, seen)
-            weight[:, fit, decoder], bias[:, fit, decoder] = w[every, best], b[every, best]
-        show.update(len(configs))
+            for fitted, all_penalties in zip((weight, bias), ridge(moments, seen), strict=True):
+                fitted[:, fit, decoder] = all_penalties[every, best]
+        for fitted in (weight, bias):
+            fitted[:, fit, n_split + 1 :] = fitted[:, fit, n_split : n_split + 1]
+        show.update(n_net)
     return weight.float().to(device), bias.float().to(device)
 
 
@@ -276,21 +355,31 @@ def r_sq_of(weight, bias, states, x):
     return 1 - ((states @ weight + bias - x) ** 2).mean((2, 3)) / VARIANCE
 
 
-def test_decoders(model, configs, config, generators, weight, bias):
+def test_decoders(source, config, generators, weight, bias):
     """Test all decoders on fresh trials.
 
     Returns:
         dict measure -> r2 (net, split, fit).
     """
-    n_test = config.n_test
+    n_test, splits = config.n_test, source.splits
+    n_split = len(splits.test)
     results = {measure: [] for measure in MEASURES}
     for fit, rngs in enumerate(generators):
-        h, x = quadrant_states(model, configs, rngs, n_test)
+        h, x = source.draw(rngs, n_test)
         w, b = weight[:, fit], bias[:, fit]
-        quadrant = r_sq_of(w[:, :4], b[:, :4], h, x)
-        as_released = quadrant
-        if configs[0]["n_dim"] == 2:  # splits 1 and 2 are tested on the diagonal, sign at random
-            on_diagonal = torch.tensor(AS_RELEASED[1], device=h.device)
+        share = n_test // len(splits.test[0])
+        held = [
+            r_sq_of(
+                w[:, s : s + 1],
+                b[:, s : s + 1],
+                h[:, quads, :share].flatten(1, 2)[:, None],
+                x[:, quads, :share].flatten(1, 2)[:, None],
+            )
+            for s, quads in enumerate(splits.test)
+        ]
+        quadrant = as_released = torch.cat(held, 1)
+        if splits.as_released:  # splits 1 and 2 are tested on the diagonal, sign at random
+            on_diagonal = torch.tensor(splits.as_released[1], device=h.device)
             pick_net = torch.arange(len(h), device=h.device)[:, None]
             trial = torch.arange(n_test, device=h.device)
             signs = [torch.randint(2, (n_test,), generator=g, device=h.device) for g in rngs]
@@ -300,8 +389,8 @@ def test_decoders(model, configs, config, generators, weight, bias):
             as_released = torch.cat([quadrant[:, :1], diagonal, quadrant[:, 3:]], 1)
         share = n_test // 4
         everywhere = r_sq_of(
-            w[:, 4:],
-            b[:, 4:],
+            w[:, n_split:],
+            b[:, n_split:],
             h[:, :, :share].flatten(1, 2)[:, None],
             x[:, :, :share].flatten(1, 2)[:, None],
         )
@@ -329,6 +418,14 @@ def column_angles(weight):
 # ------------------------------------------------------------------ the measurement
 
 
+def whens(config):
+    """When decoders are fitted: name of the axis or None, arguments of `States` for each value."""
+    for axis in ("step", "stimulus"):
+        if getattr(config, axis):
+            return axis, [{axis: value} for value in getattr(config, axis)]
+    return None, [{}]
+
+
 def generalize(paths, config):
     """Decode networks of one kind.
 
@@ -337,13 +434,18 @@ def generalize(paths, config):
         config: `Config`.
 
     Returns:
-        dict of arrays, n_task and run along the first two axes, NaN where a network is not there:
-        ID, quadrant, as_released (n_task, run, split, fit); dec (n_task, run, split, fit, unit, D);
-        dec_ID; n_tasks, runs, t (stimulus steps), sigma.
+        dict of arrays, NaN where a network is not there:
+        ID, quadrant, as_released (when, n_task, run, split, fit);
+        dec, dec_ID (when, n_task, run, split, fit, unit, D);
+        t (when,), samples of evidence seen; n_tasks, runs, splits; sigma, see `sigma_of`; axis, see
+        `whens`.
     """
     device = util.pick_device(config.device)
-    every, configs = load_ensemble(paths)
+    every, configs = load_ensemble(paths, config.assume)
     every.to(device)
+    axis, at_each = whens(config)
+    splits = Splits(configs[0]["n_dim"], config.split_var)
+    times = [States(every, configs, splits, **when).t for when in at_each]  # checks them first
     groups = {}  # Adam's number of batches depends on N_task
     for net, c in enumerate(configs):
         n_step = config.n_fit if config.decoder == "ridge" else n_batch_of(config, c)
@@ -354,44 +456,70 @@ def generalize(paths, config):
         raise UserError(f"two networks have n_task {twice[0]} and run {twice[1]}; name only one")
     n_tasks, runs = sorted({n for n, _ in names}), sorted({run for _, run in names})
     n_neu, n_dim = configs[0]["n_neu"], configs[0]["n_dim"]
-    shape = (len(n_tasks), len(runs), 4, config.n_fit)
+    shape = (len(at_each), len(n_tasks), len(runs), len(splits.test), config.n_fit)
     out = {name: np.full(shape, np.nan, np.float32) for name in MEASURES}
     out |= {name: np.full((*shape, n_neu, n_dim), np.nan, np.float32) for name in ("dec", "dec_ID")}
-    total = sum(n_step * len(nets) for n_step, nets in groups.items())
+    total = len(at_each) * sum(n_step * len(nets) for n_step, nets in groups.items())
     fit_decoders = fit_ridge if config.decoder == "ridge" else fit_adam
+    pieces = [
+        nets[start : start + NETS_AT_ONCE]
+        for nets in groups.values()
+        for start in range(0, len(nets), NETS_AT_ONCE)
+    ]
     with tqdm(total=total, unit=" network steps", disable=None) as show:
-        for nets in groups.values():
+        for nets in pieces:
             model, some = copy.deepcopy(every), [configs[net] for net in nets]
             model.keep(nets)
-            rngs = [fit_generators(config, some, fit, device) for fit in range(config.n_fit)]
-            weight, bias = fit_decoders(model, some, config, device, rngs, show)
-            r_sq = test_decoders(model, some, config, rngs, weight, bias)
-            weight = weight.transpose(1, 2).cpu().numpy()  # (net, 8, fit, unit, D)
-            for net, c in enumerate(some):
-                at = n_tasks.index(c["n_task"]), runs.index(c["run"])
-                for measure in MEASURES:
-                    out[measure][at] = r_sq[measure][net]
-                    if not np.isfinite(out[measure][at]).all():
-                        raise UserError(f"{paths[nets[net]]}: its decoders diverged; lower lr")
-                out["dec"][at], out["dec_ID"][at] = weight[net, :4], weight[net, 4:]
-    task = configs[0]
-    t, sigma = task["stimulus"] // task["dt"], task["n_sd_in"] / task["dt"] ** 0.5
-    return {**out, "n_tasks": np.array(n_tasks), "runs": np.array(runs), "t": t, "sigma": sigma}
+            for i, when in enumerate(at_each):
+                source = States(model, some, splits, **when)
+                rngs = [fit_generators(config, some, fit, device) for fit in range(config.n_fit)]
+                weight, bias = fit_decoders(source, some, config, device, rngs, show)
+                r_sq = test_decoders(source, config, rngs, weight, bias)
+                weight = weight.transpose(1, 2).cpu().numpy()  # (net, 2 splits, fit, unit, D)
+                for net, c in enumerate(some):
+                    at = i, n_tasks.index(c["n_task"]), runs.index(c["run"])
+                    for measure in MEASURES:
+                        out[measure][at] = r_sq[measure][net]
+                        if not np.isfinite(out[measure][at]).all():
+                            raise UserError(f"{paths[nets[net]]}: its decoders diverged; lower lr")
+                    out["dec"][at], out["dec_ID"][at] = np.split(weight[net], 2)
+    return {
+        **out,
+        "n_tasks": np.array(n_tasks),
+        "runs": np.array(runs),
+        "t": np.array(times),
+        "sigma": sigma_of(configs[0]),
+        "splits": splits,
+        "axis": axis,
+    }
 
 
-def report(result):
+def sigma_of(config):
+    """sigma of 1 - 12 sigma^2 / t; NaN where the noise is not white, Gaussian and on the inputs."""
+    task = tasks.make_task(config)
+    white = task.dist == "gauss" and not task.noise_ar and set(task.noise_ratio) == {1.0}
+    return task.sigma if white and not config["noise_enc"] else math.nan
+
+
+def report(result, config):
     """The table of medians and quartiles, as Markdown."""
-    header = ["N_task", "networks", "splits x fits", "ID", "OOD quadrant held out"]
-    header += ["OOD as released", "gap", "theory 1 - 12 sigma^2 / t"]
+    axis, at_each = whens(config)
+    header = [axis] if axis else []
+    header += ["N_task", "networks", "splits x fits", "ID", "OOD held out", "OOD as released"]
+    header += ["gap", "theory 1 - 12 sigma^2 / t"]
     rows = []
-    for i, n_task in enumerate(result["n_tasks"]):
-        values = {m: result[m][i][~np.isnan(result[m][i])] for m in MEASURES}
-        n_net = int((~np.isnan(result["ID"][i, :, 0, 0])).sum())
-        _, _, n_split, n_fit = result["ID"].shape
-        gap = np.median(values["ID"]) - np.median(values["quadrant"])
-        theory = util.r_sq_theory(result["t"], result["sigma"])
-        texts = [util.quartiles(values[m]) for m in MEASURES]
-        rows.append([n_task, n_net, f"{n_split} x {n_fit}", *texts, f"{gap:.3f}", f"{theory:.3f}"])
+    for i, when in enumerate(at_each):
+        for k, n_task in enumerate(result["n_tasks"]):
+            values = {m: result[m][i, k][~np.isnan(result[m][i, k])] for m in MEASURES}
+            n_net = int((~np.isnan(result["ID"][i, k, :, 0, 0])).sum())
+            *_, n_split, n_fit = result["ID"].shape
+            gap = np.median(values["ID"]) - np.median(values["quadrant"])
+            t = result["t"][i]
+            known = t > 0 and not math.isnan(result["sigma"])
+            theory = f"{util.r_sq_theory(t, result['sigma']):.3f}" if known else "-"
+            texts = [util.quartiles(values[m]) for m in MEASURES]
+            rows.append([*when.values(), n_task, n_net, f"{n_split} x {n_fit}", *texts])
+            rows[-1] += [f"{gap:.3f}", theory]
     return util.table(header, rows)
 
 
@@ -400,14 +528,27 @@ def about(measure, config, paths):
     settings = util.plain(config)
     for elsewhere in ("out", "in_distribution", "held_out", "every_measure", "device", "overwrite"):
         del settings[elsewhere]
+    for later in (
+        "split_var",
+        "step",
+        "stimulus",
+        "assume",
+    ):  # files made before these were there are right
+        if not settings[later] and settings[later] != 0:
+            del settings[later]
     settings |= {"networks": [Path(path).name for path in paths], "measure": measure}
     return json.dumps(settings)
 
 
 def save(path, measure, config, result, paths):
-    """Write r_sq*.npz and decoders*.npz (SPEC 8) of one measure, with the settings inside."""
-    everywhere = [list(QUADRANTS)] * 4
-    test = {"ID": everywhere, "quadrant": [[q] for q in QUADRANTS], "as_released": AS_RELEASED}
+    """Write r_sq*.npz and decoders*.npz (SPEC 8) of one measure, with the settings inside.
+
+    Where decoders were fitted at several steps or stimuli, these are the first axis, named `step`
+    or `timing` (ms), and an N_task axis of length 1 is left out.
+    """
+    splits, everywhere = result["splits"], [list(QUADRANTS)] * len(result["splits"].train)
+    test = {"ID": everywhere, "quadrant": splits.test}
+    test["as_released"] = splits.as_released or splits.test
     width = max(map(len, test[measure]))
     shared = {
         "n_tasks": result["n_tasks"],
@@ -415,16 +556,26 @@ def save(path, measure, config, result, paths):
         "config": about(measure, config, paths),
         "machine": util.machine(),
     }
+    axis, at_each = whens(config)
+    if axis:
+        name = "timing" if axis == "stimulus" else axis
+        shared[name] = np.array([when[axis] for when in at_each])
+
+    def shaped(values):
+        if axis is None:
+            return values[0]
+        return values[:, 0] if len(result["n_tasks"]) == 1 else values
+
     util.save_npz(
         path,
-        r_sq=result[measure],
-        train=np.array(everywhere if measure == "ID" else SPLITS),
+        r_sq=shaped(result[measure]),
+        train=np.array(everywhere if measure == "ID" else splits.train),
         test=np.array([q + [-1] * (width - len(q)) for q in test[measure]]),  # -1: nothing
-        t=result["t"],
+        t=result["t"] if axis else result["t"][0],
         sigma=result["sigma"],
         **shared,
     )
-    dec = result["dec_ID" if measure == "ID" else "dec"]
+    dec = shaped(result["dec_ID" if measure == "ID" else "dec"])
     decoders = path.with_name("decoders" + path.name.removeprefix("r_sq"))
     util.save_npz(decoders, dec=dec, angles=column_angles(dec), **shared)
 
@@ -434,6 +585,8 @@ def main(config):
     config.check()
     paths = util.find_checkpoints(config.networks)
     measure = "ID" if config.in_distribution else config.held_out
+    if config.split_var is not None and measure == "as_released":
+        raise UserError("as_released is a test of quadrants; leave out split_var or held_out")
     ridge_mark = "_ridge" if config.decoder == "ridge" else ""
     if config.every_measure:
         out = config.out or paths[0].parent / f"r_sq{ridge_mark}.npz"
@@ -450,7 +603,7 @@ def main(config):
             if str(found) != about(measure, config, paths):
                 raise UserError(f"{path}: made with other settings; another --out, or --overwrite")
     result = generalize(paths, config)
-    print(report(result))
+    print(report(result, config))
     print(f"r2, median [quartiles]; decoder {config.decoder}")
     for measure, path in files.items():
         save(path, measure, config, result, paths)

@@ -32,17 +32,45 @@ class Config:
     check: bool = False  # compare only
 
 
-def read(name):
-    """A file of Data/Fig3a, or UserError."""
-    needs = ("r_sq", "n_tasks", "t", "sigma", "config")
-    return util.load_npz(ROOT / "Data" / "Fig3a" / name, needs)
+ENDS = {"ID": "_ID", "as_released": "", "quadrant": "_quadrant"}  # of file names, by measure
+SETS = {  # figure -> network, folder below Data/, name in its files, sentence
+    "Figures 3b and 3c, architectures": (
+        ("RNN", "Fig3a", "RNN"),
+        ("RNN, non-leaky", "Fig3b,c", "NoLeak"),
+        ("LSTM", "Fig3b,c", "LSTM"),
+        ("GPT-2", "Fig3b,c", "gpt-2"),
+    ),
+    "Figure S1, encoders": (("ReLU", "Fig3a", "RNN"), ("quadratic", "FigS1", "Quad")),
+}
+
+
+def read(folder, name):
+    """A file of Data/`folder`, or UserError."""
+    needs = ("n_tasks", "t", "sigma", "config") if name.startswith("r_sq") else ("angles",)
+    return util.load_npz(ROOT / "Data" / folder / f"{name}.npz", needs)
+
+
+def measures(folder, name):
+    """r_sq files of one kind of network by measure."""
+    return {m: read(folder, f"r_sq_{name}{end}") for m, end in ENDS.items()}
+
+
+def training(folder, name):
+    """A sentence about how networks were trained, from their log."""
+    path = ROOT / "Data" / folder / name
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    log = [json.loads(line) for line in path.read_text().splitlines()]
+    n_net, minutes = len(log[0]["networks"]), log[-1]["seconds"] / 60
+    return (
+        f"{n_net} networks, seed {log[0]['config']['seed']}, {log[-1]['batch']} batches, trained "
+        f"as one ensemble in {minutes:.0f} minutes on {log[0]['machine']}"
+    )
 
 
 def fig3a():
-    """The rows of Figure 3a, and a sentence about where they come from."""
-    ends = {"as_released": "", "quadrant": "_quadrant", "ID": "_ID"}
-    adam = {m: read(f"r_sq_RNN_CELoss{end}.npz") for m, end in ends.items()}
-    ridge = {m: read(f"r_sq_RNN_CELoss_ridge{end}.npz") for m, end in ends.items()}
+    """The table of Figure 3a, and a sentence about where its numbers come from."""
+    adam, ridge = (measures("Fig3a", f"RNN_CELoss{end}") for end in ("", "_ridge"))
     one = adam["quadrant"]
     for file in (*adam.values(), *ridge.values()):
         if not np.array_equal(file["n_tasks"], one["n_tasks"]):
@@ -52,37 +80,58 @@ def fig3a():
     header += ["ridge: ID", "ridge: OOD quadrant held out", "theory", "paper"]
     rows = []
     for i, n_task in enumerate(one["n_tasks"]):
-        values = {m: adam[m]["r_sq"][i] for m in ends}
+        values = {m: adam[m]["r_sq"][i] for m in ENDS}
         gap = np.nanmedian(values["ID"]) - np.nanmedian(values["quadrant"])
         rows.append(
             [
                 f"{n_task}",
                 int((~np.isnan(values["ID"][:, 0, 0])).sum()),
-                *(util.quartiles(values[m]) for m in ("ID", "as_released", "quadrant")),
+                *(util.quartiles(values[m]) for m in ENDS),
                 f"{gap:.3f}",
                 *(util.quartiles(ridge[m]["r_sq"][i]) for m in ("ID", "quadrant")),
                 f"{theory:.3f}",
                 PAPER.get(int(n_task), ""),
             ]
         )
-    log = [json.loads(x) for x in (ROOT / "Data/Fig3a/training.jsonl").read_text().splitlines()]
-    n_net, n_batch = len(log[0]["networks"]), log[-1]["batch"]
-    minutes = log[-1]["seconds"] / 60
     about = json.loads(str(one["config"]))
     _, _, n_split, n_fit = one["r_sq"].shape
     text = (
         f"**Figure 3a, RNN.** Median [quartiles] of r2 over networks, {n_split} splits and {n_fit} "
-        f"fits; decoder seed {about['seed']}. {n_net} networks, seed {log[0]['config']['seed']}, "
-        f"{n_batch} batches, trained as one ensemble in {minutes:.0f} minutes on "
-        f"{log[0]['machine']}. Everything again: `make fig3a`."
+        f"fits; decoder seed {about['seed']}. {training('Fig3a', 'training.jsonl')}. "
+        "Everything again: `make fig3a`."
     )
     return f"{text}\n\n{util.table(header, rows)}"
+
+
+def comparison(title, networks):
+    """The table of a figure that compares networks; those without data yet are named."""
+    header = ["network", "N_task", "networks", "ID", "OOD as released", "OOD quadrant held out"]
+    header += ["angle between decoders (degrees)"]
+    rows, words = [], []
+    for label, folder, name in networks:
+        if not (ROOT / "Data" / folder / f"r_sq_{name}_CELoss.npz").exists():
+            words.append(f"{label}: not run yet.")
+            continue
+        files = measures(folder, f"{name}_CELoss")
+        angles = read(folder, f"decoders_{name}_CELoss")["angles"]
+        for i, n_task in enumerate(files["ID"]["n_tasks"]):
+            values = [files[m]["r_sq"][i] for m in ENDS]
+            n_net = int((~np.isnan(values[0][:, 0, 0])).sum())
+            low, mid, high = np.nanpercentile(angles[i], [25, 50, 75])
+            row = [label, n_task, n_net, *map(util.quartiles, values)]
+            rows.append([*row, f"{mid:.0f} [{low:.0f}, {high:.0f}]"])
+        log = "training.jsonl" if folder == "Fig3a" else f"training_{name}.jsonl"
+        words.append(f"{label}: {training(folder, log)}.")
+    text = f"**{title}.** Median [quartiles] of r2 and angle over networks, splits and fits."
+    return f"{text} {' '.join(words)}\n\n{util.table(header, rows)}"
 
 
 def main(config):
     """Write or compare the parts of README.md between the marks."""
     text = new = README.read_text()
-    parts = {"results": fig3a(), "bench": (ROOT / "Data" / "bench.md").read_text().strip()}
+    tables = [fig3a(), *(comparison(title, networks) for title, networks in SETS.items())]
+    bench = (ROOT / "Data" / "bench.md").read_text().strip()
+    parts = {"results": "\n\n".join(tables), "bench": bench}
     for name, (begin, end) in MARKS.items():
         if begin not in new or end not in new:
             raise UserError(f"{README}: the marks around the {name} are missing")

@@ -5,7 +5,6 @@ Paper: OOD rises with N_task and the gap to ID closes. Numbers, networks, time a
 results table in README.md.
 """
 
-import sys
 from pathlib import Path
 
 import style
@@ -17,12 +16,14 @@ FILES = {
 }
 
 
-def draw(folder="Fig3a"):
-    """The figure from the files in Data/`folder`."""
+def draw(folders):
+    """The three measures in one panel."""
+    (folder,) = folders
     if not any((style.DATA / folder / file).exists() for file in FILES.values()):
         raise style.UserError(f"{style.DATA / folder}: no data yet; see `make fig3a` in README.md")
-    paths = {key: Path(folder) / file for key, file in FILES.items()}
-    found = style.data(paths, ("r_sq", "n_tasks"))
+    found = style.data(
+        {key: Path(folder) / file for key, file in FILES.items()}, ("r_sq", "n_tasks")
+    )
     fig, ax = style.plt.subplots()
     for key, file in found.items():
         style.curve(ax, file["n_tasks"], file["r_sq"], key)
@@ -36,8 +37,4 @@ def draw(folder="Fig3a"):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:  # another folder with files of these names, e.g. that of `make demo`
-        source = Path(sys.argv[1]).resolve()
-        style.run(lambda: draw(source), "Fig3a", source)
-    else:
-        style.run(draw, "Fig3a")
+    style.run(draw, "Fig3a", ("Fig3a",))

@@ -17,8 +17,24 @@ sys.path.insert(0, str(ROOT))
 
 from util import load_npz, r_sq_theory, stop, write_atomic, UserError  # noqa: E402, F401, I001
 
-COLORS = {"ID": "#4c4c4c", "quadrant": "#c1272d", "as_released": "#0072b2", "theory": "#009e73"}
+COLORS = {
+    "ID": "#4c4c4c",
+    "quadrant": "#c1272d",
+    "as_released": "#0072b2",
+    "theory": "#009e73",
+    "RNN": "#0072b2",
+    "NoLeak": "#56b4e9",
+    "LSTM": "#d55e00",
+    "GRU": "#e69f00",
+    "gpt-2": "#7b3294",
+    "ReLU": "#0072b2",
+    "Quad": "#cc3311",
+}
 NAMES = {
+    "NoLeak": "RNN, non-leaky",
+    "gpt-2": "GPT-2",
+    "ReLU": "ReLU encoder",
+    "Quad": "quadratic encoder",
     "ID": "ID: trained and tested on all quadrants",
     "quadrant": "OOD: quadrant really held out",
     "as_released": "OOD as released (half of the fits are ID)",
@@ -57,6 +73,39 @@ def data(files, needs):
     return found
 
 
+MARKS = {"LSTM": "LSTM", "GRU": "GRU", "gpt": "gpt-2", "NoLeak": "NoLeak", "Quad": "Quad"}
+MEASURES = {"_ID": "ID", "_quadrant": "quadrant"}  # ends of file names; none: as released
+
+
+def find(folders, kind, measure, needs):
+    """Data of one measure by network, from files in folders below Data/, ours or the authors'.
+
+    The first folder that has a network's file gives it.
+
+    Args:
+        folders: names below Data/, or paths.
+        kind: how file names begin, 'r_sq' or 'decoders'.
+        measure: 'ID', 'quadrant' or 'as_released'.
+        needs: names of arrays each must have.
+
+    Returns:
+        dict network -> arrays; a network is named by what `MARKS` finds in the file name, else RNN.
+    """
+    found = {}
+    for folder in folders:
+        for path in sorted((DATA / folder).glob(f"{kind}*.npz")):
+            ends = [m for end, m in MEASURES.items() if path.stem.endswith(end)]
+            if (ends or ["as_released"])[0] != measure or "ridge" in path.stem:
+                continue
+            name = next((n for mark, n in MARKS.items() if mark in path.stem), "RNN")
+            if name not in found:
+                found[name] = load_npz(path, needs)
+    if not found:
+        places = " or ".join(str(DATA / folder) for folder in folders)
+        raise UserError(f"{places}: no {kind}*.npz of the measure {measure}")
+    return found
+
+
 def quartiles(values):
     """Lower quartile, median, upper quartile over all axes but the first."""
     return np.nanpercentile(values.reshape(len(values), -1), [25, 50, 75], axis=1)
@@ -73,7 +122,8 @@ def curve(ax, x, values, key, **line):
     """Median with the quartiles as a band; values (len(x), ...)."""
     low, mid, high = quartiles(values)
     ax.fill_between(x, low, high, color=COLORS[key], alpha=0.18, lw=0)
-    ax.plot(x, mid, "o-", color=COLORS[key], label=NAMES[key], ms=4, lw=1.5, **line)
+    name = NAMES.get(key, key)
+    ax.plot(x, mid, "o-", color=COLORS[key], label=name, ms=4, lw=1.5, **line)
 
 
 def theory(ax, value):
@@ -89,17 +139,39 @@ def task_axis(ax, n_tasks):
     ax.set_xlabel("number of tasks, $N_{task}$")
 
 
-def run(draw, name, folder=FIGURES):
-    """Draw a figure and write folder/name.png and .pdf; a failure is one line, exit code 2."""
+def write(fig, name, folder=FIGURES):
+    """Write a figure as folder/name.png and .pdf, and close it."""
+    for suffix in ("png", "pdf"):
+        buffer = io.BytesIO()
+        fig.savefig(
+            buffer, format=suffix, metadata={"CreationDate": None} if suffix == "pdf" else None
+        )
+        write_atomic(Path(folder) / f"{name}.{suffix}", buffer.getvalue())
+    plt.close(fig)
+
+
+def run(draw, name, folders):
+    """Draw a figure and write Figures/name.png and .pdf; a failure is one line, exit code 2.
+
+    Args:
+        draw: function of the folders that gives the figure.
+        name: of the files.
+        folders: below Data/; a folder given on the command line takes their place, and the figure
+            is then written into it.
+    """
+    out = FIGURES
+    if len(sys.argv) > 1:
+        out = Path(sys.argv[1]).resolve()
+        folders = (out,)
     try:
-        fig = draw()
+        fig = draw(folders)
         for suffix in ("png", "pdf"):
             buffer = io.BytesIO()
             fig.savefig(
                 buffer, format=suffix, metadata={"CreationDate": None} if suffix == "pdf" else None
             )
-            write_atomic(Path(folder) / f"{name}.{suffix}", buffer.getvalue())
-        print(Path(folder) / f"{name}.png")
+            write_atomic(out / f"{name}.{suffix}", buffer.getvalue())
+        print(out / f"{name}.png")
     except (UserError, OSError) as error:
         stop(name, error, 2)
     except KeyboardInterrupt:
