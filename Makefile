@@ -75,8 +75,10 @@ figtime: setup
 	for kind in RNN NoLeak LSTM gpt-2; do \
 		$(PY) generalize.py --networks "trained_networks/$$kind/*nTask24*.pth" --every_measure --overwrite \
 			--decoder ridge --step 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 \
-			--out Data/Time/r_sq_$${kind}_CELoss.npz || exit; \
+			--out trained_networks/time/r_sq_$${kind}_CELoss.npz || exit; \
 	done
+	mkdir -p Data/Time
+	cp trained_networks/time/r_sq* Data/Time
 	$(PY) Figures/FigTime.py
 
 tasks: setup

@@ -64,7 +64,7 @@ def draw_trials(trials, decoder, net):
     )
     axes[1, 2].plot(time, decoder["r_sq"][net, :until], "o-", ms=3, color="k", label="decoded")
     axes[1, 2].set(xlabel="step", ylabel="$r^2$", ylim=(-0.05, 1.02))
-    axes[1, 2].set_title("noisy: decoder of the last stimulus step")
+    axes[1, 2].set_title("noisy: one decoder for all steps")
     axes[1, 2].legend(loc="lower right")
     return fig
 
@@ -161,7 +161,7 @@ def draw_pca(pca, net, n_shown=12):
 
 def draw_trajectories(found, net):
     """Noiseless trials in the first three components, time as shade, fixed points on top."""
-    path, x = found["path"][net][:N_PATH], found["x"][net][:N_PATH]
+    path, x = found["trajectory"][net][:N_PATH], found["x"][net][:N_PATH]
     fig, views = space_and_plane(found["share"][net])
     for ax, axes, kind in zip(views, ALL, (Line3DCollection, LineCollection), strict=True):
         shaded(ax, path[:, :, axes], kind)
@@ -179,7 +179,8 @@ ALL = [0, 1, 2], [0, 1]  # components shown in space and in the plane
 
 def space_and_plane(share):
     """A figure with a view of three components and one of two."""
-    fig = plt.figure(figsize=(9.5, 4.2), layout="none")
+    fig = plt.figure(figsize=(9.5, 4.2))
+    fig.set_layout_engine("none")  # it would not leave room for the third axis
     space = fig.add_axes([0.0, 0.06, 0.42, 0.9], projection="3d")
     flat = fig.add_axes([0.53, 0.13, 0.32, 0.78])
     for ax in (space, flat):
@@ -237,7 +238,11 @@ def interactive(found, net, title):
     """The trajectories as a web page that needs nothing else; it turns until it is touched."""
     import plotly.graph_objects as go
 
-    path, x, share = found["path"][net][:N_PATH], found["x"][net][:N_PATH], found["share"][net]
+    path, x, share = (
+        found["trajectory"][net][:N_PATH],
+        found["x"][net][:N_PATH],
+        found["share"][net],
+    )
     n_trial, n_time, _ = path.shape
     gap = np.full((n_trial, 1, 3), np.nan)
     lines = np.concatenate([path, gap], 1).reshape(-1, 3).astype(np.float32)
@@ -254,8 +259,8 @@ def interactive(found, net, title):
             **xyz(path[rows, -1]), mode="markers", marker=look, text=texts, name=plain(name)
         )
     for stage, name, look in (
-        (SHEET, "slow points", {"size": 3, "color": "black"}),
-        (BOTTOM, "bottom of q", {"size": 4, "color": LEAD, "symbol": "x"}),
+        (SHEET, "slow points", {"size": 2.5, "color": "black"}),
+        (BOTTOM, "bottom of q", {"size": 4, "color": LEAD}),
     ):
         kept = found["kept"][net, stage]
         texts = [
@@ -399,7 +404,7 @@ def draw_amplification(ax, stretch, sizes, n_lead):
         shares(ax, some[(size < 1) & (size > 0)], np.logspace(-1.5, 4, 56), color=color)
     outside = (sizes[:, :n_lead] > 1).mean()
     ax.set(xscale="log", xlabel=r"$A=-dt\,/\,(\tau\,\ln|\mu|)$", ylabel="share of its kind")
-    ax.set_title(f"{100 * outside:.0f} % of the first {n_lead} have $|\\mu|>1$, not shown")
+    ax.set_title(rf"not shown: $|\mu|>1$, {100 * outside:.0f} % of the first {n_lead}", fontsize=8)
 
 
 def draw_sheet(sheet, net):
@@ -447,7 +452,7 @@ def draw_rate_maps(maps, net, n_shown=64):
     order = responding[angle.argsort()][:n_shown]
     mosaic(left, [rates[:, :, unit].T for unit in order], order)
     of = f"{len(responding)} of {rates.shape[-1]} units respond"
-    left.set_title(f"rates over $x_1$ (right) and $x_2$ (up), each up to its maximum; {of}")
+    left.set_title(f"rates over $x_1$ (right) and $x_2$ (up),\neach up to its maximum; {of}")
     right.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.7", lw=0.8))
     right.plot(*correlation[responding].T, "o", color=LEAD, ms=5, mec="w", mew=0.5)
     plane(right, xlim=(-1.05, 1.05), ylim=(-1.05, 1.05))

@@ -73,7 +73,7 @@ def data(files, needs):
     return found
 
 
-MARKS = {"LSTM": "LSTM", "GRU": "GRU", "gpt": "gpt-2", "NoLeak": "NoLeak", "Quad": "Quad"}
+MARKS = {"NoLeak": "NoLeak", "LSTM": "LSTM", "GRU": "GRU", "gpt": "gpt-2", "Quad": "Quad"}
 MEASURES = {"_ID": "ID", "_quadrant": "quadrant"}  # ends of file names; none: as released
 
 
@@ -95,7 +95,7 @@ def find(folders, kind, measure, needs):
     for folder in folders:
         for path in sorted((DATA / folder).glob(f"{kind}*.npz")):
             ends = [m for end, m in MEASURES.items() if path.stem.endswith(end)]
-            if (ends or ["as_released"])[0] != measure or "ridge" in path.stem:
+            if (ends or ["as_released"])[0] != measure or "ridge" in path.stem:  # Adam's
                 continue
             name = next((n for mark, n in MARKS.items() if mark in path.stem), "RNN")
             if name not in found:
@@ -103,7 +103,7 @@ def find(folders, kind, measure, needs):
     if not found:
         places = " or ".join(str(DATA / folder) for folder in folders)
         raise UserError(f"{places}: no {kind}*.npz of the measure {measure}")
-    return found
+    return {name: found[name] for name in ("RNN", *MARKS.values()) if name in found}
 
 
 def quartiles(values):

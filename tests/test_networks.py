@@ -559,7 +559,9 @@ def test_checkpoint_round_trip(settings, tmp_path):
     paths = []
     for net, config in enumerate(trainer.configs):
         paths.append(tmp_path / f"{net}.pth")
-        util.save_torch(paths[-1], checkpoint(trainer.model, net, config, [], []))
+        content = checkpoint(trainer.model, net, config, [], [])
+        assert ("rec_to_out.bias" in content["state_dict"]) == (config["network"] == "RNN")
+        util.save_torch(paths[-1], content)
     model, configs = load_ensemble(paths)
     assert configs == trainer.configs
     inputs, _ = next(trials(trainer))
