@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import tasks
 import train
 import util
 
@@ -42,6 +43,12 @@ def make(n_task=(2, 5), runs=(0,), n_neu=16, **settings):
     """A Trainer of small networks."""
     config = train.Config(n_task=n_task, runs=runs, n_neu=n_neu, **settings)
     return train.Trainer(train.network_configs(config), torch.device("cpu"))
+
+
+def trials(trainer, n_trial=16):
+    """Inputs (net, trial, time, channel) of a Trainer's networks, before the encoder."""
+    generators = [util.generator(seed) for seed in range(len(trainer.tasks))]
+    return tasks.sample(trainer.tasks, generators, n_trial)[0]
 
 
 def one_line(text):

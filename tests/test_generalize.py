@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import one_line
+from conftest import one_line, trials
 from sklearn.linear_model import Ridge
 from torch import nn
 from tqdm import tqdm
@@ -62,9 +62,9 @@ TRAIN = generalize.Splits(2).train
 def test_batch_order_uses_each_trial_once_and_never_the_quadrant_held_out():
     order = generalize.batch_order(util.generator(0), TRAIN, 1536)
     assert order.shape == (8, 1536)
-    for decoder, trials in enumerate(order):
-        assert len(set(trials.tolist())) == 1536
-        quadrants = torch.bincount(trials // 512, minlength=4).tolist()
+    for decoder, seen in enumerate(order):
+        assert len(set(seen.tolist())) == 1536
+        quadrants = torch.bincount(seen // 512, minlength=4).tolist()
         expected = [512] * 4 if decoder < 4 else [384] * 4
         if decoder < 4:
             expected[decoder] = 0
@@ -404,7 +404,7 @@ def test_the_last_representation_is_that_of_the_whole_pass():
         config = train.Config(network=network, n_task=(2, 3), n_neu=8, n_head=8, n_layer=1)
         trainer = train.Trainer(train.network_configs(config), CPU)
         model = trainer.model.eval()
-        inputs, _ = next(trainer.data)
+        inputs = trials(trainer)
         for n_step in (1, 9, 22):
             some = inputs[:, :, :n_step]
             last = model.represent_last(some)

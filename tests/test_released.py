@@ -5,7 +5,7 @@ import collections
 import numpy as np
 import pytest
 import torch
-from conftest import one_line
+from conftest import one_line, trials
 
 import model
 import released
@@ -80,7 +80,7 @@ def test_their_networks_load_by_path(kind, old, tmp_path):
         assert config[setting] == expected[setting], setting
     for setting in ("n_head", "n_layer", "activ_enc", "corr", "fixation", "decision", "lr"):
         assert config[setting] == expected[setting], setting
-    inputs, _ = next(trainer.data)
+    inputs = trials(trainer)
     ours = trainer.model.eval().represent(inputs)
     assert torch.equal(loaded.represent(inputs), ours)
     with pytest.raises(util.UserError, match="no readout"):
@@ -106,7 +106,7 @@ def test_arrays_in_place_of_tensors(tmp_path):
     content["seed"] = np.float64(1.5)
     torch.save(content, tmp_path / name, _use_new_zipfile_serialization=False)
     loaded, _ = model.load_ensemble([tmp_path / name])
-    inputs, _ = next(trainer.data)
+    inputs = trials(trainer)
     assert torch.equal(loaded.represent(inputs), trainer.model.represent(inputs))
 
 
