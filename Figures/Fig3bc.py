@@ -27,7 +27,7 @@ def draw(folders):
     axes[2].set(ylabel="angle between decoders (degrees)", yticks=np.arange(45, 136, 15))
     axes[2].set_title("c  Orthogonal decoders", loc="left")
     for ax in axes:
-        style.task_axis(ax, file["n_tasks"])
+        style.task_axis(ax, np.unique(np.concatenate([f["n_tasks"] for f in angles.values()])))
     return fig
 
 

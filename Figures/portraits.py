@@ -17,6 +17,7 @@ QUADRANTS = {  # by the signs of x1 and x2
 }
 LEAD, NEXT, REST = "#c1272d", "#0072b2", "0.6"  # eigenvalues: the first D, the next, all others
 SHEET, BOTTOM = 0, 1  # stages
+FARTHEST = 1.5  # eigenvalue shown
 N_PATH, N_FEW = 96, 12  # trajectories shown: in state space, per panel elsewhere
 
 
@@ -87,6 +88,7 @@ def heat_map(ax, time, values, **colors):
     box = (time[0] - half, time[-1] + half, values.shape[1] - 0.5, -0.5)
     look = {"aspect": "auto", "interpolation": "none", "extent": box}
     ax.figure.colorbar(ax.imshow(values.T, **look, **colors), ax=ax, pad=0.02)
+    ax.yaxis.set_major_locator(plt.MaxNLocator(integer=True))
 
 
 def draw_decoded(ax, decoded, x):
@@ -136,7 +138,7 @@ def draw_one_trial(trial, net):
     axes[0].set_ylabel("input")
     axes[3].set(xlabel="time (ms)", ylabel="decoded $x^*$")
     for ax in (axes[0], axes[3]):
-        ax.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=4, borderpad=0)
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=6, borderpad=0)
     fig.suptitle("$x^*$ = " + words(x) + ", dotted", fontsize=9)
     return fig
 
@@ -306,9 +308,9 @@ def draw_fixed_points(points, net):
     for stage, color, name in stages:
         look = {"histtype": "step", "color": color, "label": name}
         kept = points["kept"][net, stage]
-        speeds = points["pace"][net, stage].clip(tiny)
+        speeds = points["pace"][net, stage].clip(tiny, 3)
         axes[0, 0].hist(speeds, bins=np.logspace(-17, 0.5, 36), **look)
-        distance = points["distance"][net, stage].clip(1e-4)
+        distance = points["distance"][net, stage].clip(1e-4, 99)
         axes[0, 1].hist(distance, bins=np.logspace(-4, 2, 31), **look)
         for key, line in (("moved", "-"), ("grown", ":")):
             values = np.sort(np.nan_to_num(points[key][net, stage, kept], nan=np.inf))
@@ -320,7 +322,7 @@ def draw_fixed_points(points, net):
     axes[0, 0].legend(loc="upper center")
     axes[0, 1].set(xscale="log", xlabel="distance to a visited state (spreads)", ylabel="points")
     axes[1, 0].set(xscale="log", xlabel="after a free run", ylabel="share of kept points")
-    axes[1, 0].legend(fontsize=6.5, loc="upper left")
+    axes[1, 0].legend(fontsize=6.5, loc="lower left", bbox_to_anchor=(-0.1, 1), ncols=2)
     draw_jitter(axes[1, 1], points, net)
     return fig
 
@@ -371,6 +373,7 @@ def draw_circle(ax, values, n_lead):
     for some, color, size in parts(values, n_lead):
         ax.plot(some.real.ravel(), some.imag.ravel(), ".", color=color, ms=size, alpha=0.7, mew=0)
     ax.set(xlabel="real", ylabel="imaginary", aspect="equal")
+    ax.set(xlim=(-1.1, FARTHEST), ylim=(-1.1, 1.1))
 
 
 def parts(values, n_lead):
@@ -381,14 +384,14 @@ def parts(values, n_lead):
 
 
 def draw_sizes(ax, sizes, n_lead):
-    """Histograms of |mu|."""
-    bins = np.linspace(0, max(1.2, sizes.max()), 61)
+    """Histograms of |mu|; larger ones stand in the last bin."""
+    bins = np.linspace(0, FARTHEST, 61)
     names = (f"rank {n_lead + 2} on", f"rank {n_lead + 1}", f"the first {n_lead}")
     for (some, color, _), name in zip(parts(sizes, n_lead), names, strict=True):
         shares(ax, some.ravel(), bins, color=color, label=name)
     ax.axvline(1, color="0.5", lw=0.8)
     ax.set(xlabel=r"$|\mu|$", ylabel="share of its kind", ylim=(0, 1.05))
-    ax.legend(loc="upper center")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, handlelength=1)
 
 
 def shares(ax, values, bins, **look):
@@ -412,7 +415,7 @@ def draw_sheet(sheet, net):
     fig, axes = plt.subplots(1, 3, figsize=(10, 3.4))
     n_grid = sheet["cells"].shape[-1]
     farthest = np.abs(sheet["decoded"][net][sheet["kept"][net]][:, :2]).max(initial=0)
-    outside = 1.08 * max(0.5, farthest)
+    outside = 1.1 * max(0.5, min(farthest, 1))
     for ax, stage, name in zip(
         axes, (SHEET, BOTTOM), ("slow points", "bottom of $q$"), strict=False
     ):
@@ -424,9 +427,16 @@ def draw_sheet(sheet, net):
         dots = ax.scatter(
             *x[:, :2].T, c=np.log10(pace.clip(1e-10)), cmap="viridis_r", vmin=-10, vmax=-1, s=12
         )
+        least = sheet["jitters"].argmin()
+        again = sheet["jitters_decoded"][net, stage, least][
+            sheet["jitters_kept"][net, stage, least]
+        ]
+        label = f"with jitter {sheet['jitters'][least]:g}"
+        ax.plot(*again[:, :2].T, "o", mfc="none", mec="0.45", mew=0.6, ms=4, label=label)
         share, most = sheet["covered"][net, stage], sheet["covered_at_most"][net, stage]
         ax.set_title(f"{name}: {100 * share:.0f} % of cells hit\n(at random: {100 * most:.0f} %)")
         plane(ax, xlim=(-outside, outside), ylim=(-outside, outside))
+    axes[0].legend(loc="lower left", bbox_to_anchor=(-0.05, -0.02), handletextpad=0)
     fig.colorbar(dots, ax=axes[:2], label="log$_{10}$ speed", shrink=0.8)
     dimension = sheet["dimension"][net, SHEET]
     dimension = dimension[np.isfinite(dimension)]
@@ -496,8 +506,11 @@ def draw_lines(lines, net):
         if np.isfinite(logit).all() and logit.min() < 0 < logit.max():
             ax.contour(x, x, logit.T, [0], colors=[colors[i]], linewidths=1.2)
     ax.plot([], "--", color="0.5", lw=0.7, label="true")
-    ax.plot([], color=colors[n_task // 3], lw=1.2, label="network, without noise")
+    if np.isfinite(lines["logits"][net, ..., 0]).all():
+        ax.plot([], color=colors[n_task // 3], lw=1.2, label="network, without noise")
     plane(ax, xlim=(-0.5, 0.5), ylim=(-0.5, 0.5))
+    if lines["n_dim"] > 2:
+        ax.set_title("all other factors 0")
     fig.legend(loc="outside upper center", ncols=2)
     return fig
 
