@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 import tasks
 import util
-from model import load_ensemble
+from model import axes_of, load_ensemble
 from util import UserError
 
 
@@ -276,7 +276,7 @@ def fit_ridge(source, configs, config, device, generators, show):
     decoders of a fit are the same one.
     """
     train, n_net, n_dim = source.splits.train, len(configs), configs[0]["n_dim"]
-    n_split, every = len(train), torch.arange(n_net)
+    n_split = len(train)
     shape = (n_net, config.n_fit, 2 * n_split)
     weight = torch.empty(*shape, configs[0]["n_neu"], n_dim, dtype=torch.float64)
     bias = torch.empty(*shape, 1, n_dim, dtype=torch.float64)
@@ -284,13 +284,7 @@ def fit_ridge(source, configs, config, device, generators, show):
         h, x = source.draw(rngs, config.n_ridge)
         moments = quadrant_moments(h.cpu(), x.cpu())
         for decoder, seen in enumerate([*train, list(QUADRANTS)]):
-            error = torch.zeros(n_net, len(PENALTIES), dtype=torch.float64)
-            for left_out in seen:
-                inner = [q for q in seen if q != left_out]
-                error += moment_error(moments, left_out, *ridge(moments, inner))
-            best = error.argmin(1)
-            for fitted, all_penalties in zip((weight, bias), ridge(moments, seen), strict=True):
-                fitted[:, fit, decoder] = all_penalties[every, best]
+            weight[:, fit, decoder], bias[:, fit, decoder], _ = best_ridge(moments, seen)
         for fitted in (weight, bias):
             fitted[:, fit, n_split + 1 :] = fitted[:, fit, n_split : n_split + 1]
         show.update(n_net)
@@ -329,6 +323,20 @@ def ridge(moments, quadrants):
     shrunk = projected[:, None] / (values[:, None, :, None] + penalty[..., None, None])
     weight = vectors[:, None] @ shrunk
     return weight, mean_x[:, None] - mean_h.transpose(1, 2)[:, None] @ weight
+
+
+def best_ridge(moments, seen):
+    """Ridge solution with the penalty that is best on each part of `seen`, left out in turn.
+
+    Returns:
+        weight (net, unit, D), bias (net, 1, D), position in `PENALTIES` (net,).
+    """
+    error = 0
+    for left_out in seen:
+        inner = [q for q in seen if q != left_out]
+        error = error + moment_error(moments, left_out, *ridge(moments, inner))
+    best, every = error.argmin(1), torch.arange(len(error))
+    return *(fitted[every, best] for fitted in ridge(moments, seen)), best
 
 
 def moment_error(moments, quadrant, weight, bias):
@@ -450,11 +458,7 @@ def generalize(paths, config):
     for net, c in enumerate(configs):
         n_step = config.n_fit if config.decoder == "ridge" else n_batch_of(config, c)
         groups.setdefault(n_step, []).append(net)
-    names = [(c["n_task"], c["run"]) for c in configs]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"two networks have n_task {twice[0]} and run {twice[1]}; name only one")
-    n_tasks, runs = sorted({n for n, _ in names}), sorted({run for _, run in names})
+    n_tasks, runs = axes_of(configs)
     n_neu, n_dim = configs[0]["n_neu"], configs[0]["n_dim"]
     shape = (len(at_each), len(n_tasks), len(runs), len(splits.test), config.n_fit)
     out = {name: np.full(shape, np.nan, np.float32) for name in MEASURES}

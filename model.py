@@ -380,3 +380,17 @@ def load_ensemble(paths, assume=()):
             except UserError as error:
                 raise UserError(f"{path}: {name}: {error}") from None
     return model.requires_grad_(False).eval(), configs
+
+
+def axes_of(configs):
+    """The n_tasks and runs of networks, sorted: the first axes of results.
+
+    Raises:
+        UserError: two networks with the same.
+    """
+    names = [(c["n_task"], c["run"]) for c in configs]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        n_task, run = twice[0]
+        raise UserError(f"two networks have n_task {n_task} and run {run}; name only one")
+    return tuple(sorted(set(values)) for values in zip(*names, strict=True))

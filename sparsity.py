@@ -20,7 +20,7 @@ from scipy import stats
 import generalize
 import tasks
 import util
-from model import load_ensemble
+from model import axes_of, load_ensemble
 from train import seeds_of
 from util import UserError
 
@@ -98,22 +98,18 @@ def sparsity(paths, config):
         runs); confidence_intervals (n_tasks, 2) of the mean sparsity over runs; n_tasks, runs.
     """
     model, configs = load_ensemble(paths, config.assume)
-    names = [(c["n_task"], c["run"]) for c in configs]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise UserError(f"two networks have n_task {twice[0][0]} and run {twice[0][1]}; name one")
+    n_tasks, runs = axes_of(configs)
     with torch.no_grad():
         rates = last_rates(model, configs, config).numpy()
-    n_tasks, runs = (sorted(set(values)) for values in zip(*names, strict=True))
     per_net = {
         "sparsity": lifetime_sparseness(rates).mean(1),
         "active": 100 * (rates != 0).mean((1, 2)),
         "dead": 100 * (rates == 0).all(1).mean(1),
     }
     out = {key: np.full((len(n_tasks), len(runs)), np.nan) for key in per_net}
-    for net, (n_task, run) in enumerate(names):
+    for net, c in enumerate(configs):
         for key, values in per_net.items():
-            out[key][n_tasks.index(n_task), runs.index(run)] = values[net]
+            out[key][n_tasks.index(c["n_task"]), runs.index(c["run"])] = values[net]
     ends = [interval(row, config.confidence) for row in out["sparsity"]]
     return {
         **out,

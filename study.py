@@ -126,12 +126,8 @@ def fit_decoder(study, trials):
         xs.append(x)
     h, x = (torch.cat(v, 1).unflatten(1, (N_FOLD, -1)) for v in (hs, xs))
     moments, folds = generalize.quadrant_moments(h, x), range(N_FOLD)
-    error = 0
-    for left_out in folds:
-        fitted = generalize.ridge(moments, [fold for fold in folds if fold != left_out])
-        error = error + generalize.moment_error(moments, left_out, *fitted)
-    best, every = error.argmin(1), torch.arange(len(h))
-    weight, bias = (v[every, best].numpy() for v in generalize.ridge(moments, list(folds)))
+    *fitted, best = generalize.best_ridge(moments, list(folds))
+    weight, bias = (v.numpy() for v in fitted)
     missed = decode(trials["noisy_rates"], weight, bias) - trials["noisy_x"][:, :, None]
     return {
         "weight": weight,
@@ -152,14 +148,11 @@ def decode(rates, weight, bias):
 
 def theory(study):
     """r2 of the mean of the samples seen so far, (time,); NaN where noise is not plain Gaussian."""
-    task, first = study.tasks[0], study.configs[0]
-    ceiling = np.full(task.n_step, np.nan)
-    plain = task.dist == "gauss" and set(task.noise_ratio) == {1.0} and not task.noise_ar
-    if plain and not first["noise_enc"]:
-        stop = task.evidence_steps.stop
-        seen = np.arange(1, stop - task.evidence_steps.start + 1)
-        ceiling[task.evidence_steps] = util.r_sq_theory(seen, task.sigma)
-        ceiling[stop:] = ceiling[stop - 1]
+    task, sigma = study.tasks[0], generalize.sigma_of(study.configs[0])
+    ceiling, stop = np.full(task.n_step, np.nan), task.evidence_steps.stop
+    seen = np.arange(1, stop - task.evidence_steps.start + 1)
+    ceiling[task.evidence_steps] = util.r_sq_theory(seen, sigma)
+    ceiling[stop:] = ceiling[stop - 1]
     return ceiling
 
 

@@ -114,21 +114,7 @@ class GPT2(Network):
             for name, shape in shapes.items()
         }
 
-    def forward(self, inputs, embedding_mask=None, attention_mask=None, residual_mask=None):
-        """Representation (net, trial, time, unit) for inputs (net, trial, time, channel).
-
-        Args:
-            embedding_mask: (net, trial, time, unit), dropout; None: no dropout, as the others.
-            attention_mask: (net, layer, trial, head, time, time).
-            residual_mask: (net, 2 layer, trial, time, unit).
-        """
-        return self.stack(inputs, embedding_mask, attention_mask, residual_mask)
-
-    def last(self, inputs):
-        """As `Network.last`; the top block then works for one step only."""
-        return self.stack(inputs, only_last=True)[:, :, 0]
-
-    def stack(
+    def forward(
         self,
         inputs,
         embedding_mask=None,
@@ -136,7 +122,14 @@ class GPT2(Network):
         residual_mask=None,
         only_last=False,
     ):
-        """As `forward`; with `only_last` the last step alone, without dropout."""
+        """Representation (net, trial, time, unit) for inputs (net, trial, time, channel).
+
+        Args:
+            embedding_mask: (net, trial, time, unit), dropout; None: no dropout, as the others.
+            attention_mask: (net, layer, trial, head, time, time).
+            residual_mask: (net, 2 layer, trial, time, unit).
+            only_last: give the last step alone; not with masks.
+        """
         x = dropped(self.linear("project", inputs), embedding_mask)
         for layer in range(self.n_layer):
             at_end = only_last and layer == self.n_layer - 1
@@ -151,6 +144,10 @@ class GPT2(Network):
             hidden = F.gelu(hidden, approximate="tanh")
             x = x + dropped(self.linear(f"h{layer}_mlp_out", hidden), masks[1])
         return self.norm("ln_f", x)
+
+    def last(self, inputs):
+        """As `Network.last`; the top block then works for one step only."""
+        return self(inputs, only_last=True)[:, :, 0]
 
     def linear(self, name, x):
         """x W + b for x (net, trial, time, in)."""
