@@ -367,6 +367,11 @@ def parts(x, n):
     return x.unflatten(-1, (n, -1)).unbind(-2)
 
 
+def steps(*tensors):
+    """Each tensor (net, time, ...) as a tuple of its steps, views made once."""
+    return [x.unbind(1) for x in tensors]
+
+
 class Gated(torch.autograd.Function):
     """All steps of the LSTM, with back-propagation through time written out, as `Recurrence`.
 
@@ -387,18 +392,16 @@ class Gated(torch.autograd.Function):
         gates = drive_of(u, w_in, bias)
         hs = u.new_empty(*u.shape[:3], w_rec.shape[1])
         cells, squashed = torch.empty_like(hs), torch.empty_like(hs)  # c and tanh(c)
-        n_neu, h, c = hs.shape[-1], None, None
-        every = (x.unbind(1) for x in (gates, hs, cells, squashed))
-        total = torch.empty_like(gates[:, 0])
-        for now, h_now, c_now, squashed_now in zip(*every, strict=True):
-            drive = now if h is None else torch.baddbmm(now, h, w_rec, out=total)
-            for some, activate in (
-                (slice(2 * n_neu), torch.sigmoid),
-                (slice(2 * n_neu, 3 * n_neu), torch.tanh),
-                (slice(3 * n_neu, None), torch.sigmoid),
-            ):
-                activate(drive[..., some], out=now[..., some])
-            i, f, g, o = parts(now, 4)
+        total, h, c = torch.empty_like(gates[:, 0]), None, None
+        total_g = parts(total, 4)[2]
+        every = (gates, *parts(gates, 4), hs, cells, squashed)
+        for now, i, f, g, o, h_now, c_now, squashed_now in zip(*steps(*every), strict=True):
+            if h is None:
+                total.copy_(now)
+            else:
+                torch.baddbmm(now, h, w_rec, out=total)
+            torch.sigmoid(total, out=now)  # of g too, for one pass over what lies together
+            torch.tanh(total_g, out=g)
             torch.mul(i, g, out=c_now)
             if c is not None:
                 c_now.addcmul_(f, c)
@@ -409,33 +412,34 @@ class Gated(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        """errors are dL/d(drive), one block per gate; d_h and d_c are dL/dh and dL/dc."""
+        """errors are dL/d(drive), one block per gate; d_h and d_c are dL/dh and dL/dc.
+
+        What an error is as a multiple of d_c, or of d_h for gate o, is known for all steps at
+        once; the steps then only multiply.
+        """
         u, w_in, w_rec, gates, hs, cells, squashed = ctx.saved_tensors
         errors, back = torch.empty_like(gates), w_rec.transpose(1, 2).contiguous()
-        grads, gates_at, cells_at = grad.unbind(1), gates.unbind(1), cells.unbind(1)
-        squashed_at, errors_at = squashed.unbind(1), errors.unbind(1)
-        n_neu, d_c, last = hs.shape[-1], torch.zeros_like(cells_at[0]), len(grads) - 1
-        d_input = torch.empty_like(d_c)
-        for t in range(last, -1, -1):
-            d_h = grads[t]
-            if t < last:
-                d_h = torch.baddbmm(d_h, errors_at[t + 1], back)
-            now, error = gates_at[t], errors_at[t]
-            (i, f, g, o), (d_i, d_f, d_g, d_o) = parts(now, 4), parts(error, 4)
-            torch.mul(d_h, squashed_at[t], out=d_o)
-            aten.tanh_backward.grad_input(d_h * o, squashed_at[t], grad_input=d_input)
-            d_c += d_input
-            torch.mul(d_c, g, out=d_i)
-            torch.mul(d_c, i, out=d_input)
-            aten.tanh_backward.grad_input(d_input, g, grad_input=d_g)
-            if t > 0:
-                torch.mul(d_c, cells_at[t - 1], out=d_f)
-                d_c *= f
+        (i, f, g, o), (by_i, by_f, by_g, by_o) = parts(gates, 4), parts(errors, 4)
+        aten.sigmoid_backward.grad_input(g, i, grad_input=by_i)
+        by_f[:, 0] = 0  # c = 0 before the first step
+        aten.sigmoid_backward.grad_input(cells[:, :-1], f[:, 1:], grad_input=by_f[:, 1:])
+        aten.tanh_backward.grad_input(i, g, grad_input=by_g)
+        aten.sigmoid_backward.grad_input(squashed, o, grad_input=by_o)
+        h_to_c = aten.tanh_backward(o, squashed)
+        by_ifg = errors.unflatten(-1, (4, -1))[..., :3, :]
+        d_h, d_c, later = torch.zeros_like(hs[:, 0]), torch.zeros_like(hs[:, 0]), None
+        d_c_of_each = d_c.unsqueeze(-2)
+        every = steps(grad, errors, by_ifg, by_o, f, h_to_c)
+        for d_h_now, error, ifg, o, f, to_c in reversed(list(zip(*every, strict=True))):
+            if later is None:
+                d_h.copy_(d_h_now)
             else:
-                d_f.zero_()
-            for some in (slice(2 * n_neu), slice(3 * n_neu, None)):
-                gate, d_gate = now[..., some], error[..., some]
-                aten.sigmoid_backward.grad_input(d_gate, gate, grad_input=d_gate)
+                torch.baddbmm(d_h_now, later, back, out=d_h)
+            d_c.addcmul_(d_h, to_c)
+            ifg.mul_(d_c_of_each)
+            o.mul_(d_h)
+            d_c.mul_(f)
+            later = error
         return gradients_of(u, w_in, hs, errors, ctx.needs_input_grad[0])
 
 

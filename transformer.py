@@ -110,7 +110,7 @@ class GPT2(Network):
             "residual": (2 * n_layer, *stream),
         }
         return {
-            f"{name}_mask": torch.stack([dropout_mask(shape, self.dropout, g) for g in generators])
+            f"{name}_mask": dropout_mask(shape, self.dropout, generators)
             for name, shape in shapes.items()
         }
 
@@ -121,6 +121,7 @@ class GPT2(Network):
         attention_mask=None,
         residual_mask=None,
         only_last=False,
+        seen=None,
     ):
         """Representation (net, trial, time, unit) for inputs (net, trial, time, channel).
 
@@ -129,12 +130,13 @@ class GPT2(Network):
             attention_mask: (net, layer, trial, head, time, time).
             residual_mask: (net, 2 layer, trial, time, unit).
             only_last: give the last step alone; not with masks.
+            seen: list that every block adds its queries, keys and values to, as `heads` gives them.
         """
         x = dropped(self.linear("project", inputs), embedding_mask)
         for layer in range(self.n_layer):
             at_end = only_last and layer == self.n_layer - 1
             mask = None if attention_mask is None else attention_mask[:, layer]
-            attended = self.attend(layer, self.norm(f"h{layer}_ln1", x), mask, at_end)
+            attended = self.attend(layer, self.norm(f"h{layer}_ln1", x), mask, at_end, seen)
             masks = (None, None)
             if residual_mask is not None:
                 masks = residual_mask[:, 2 * layer : 2 * layer + 2].unbind(1)
@@ -149,6 +151,25 @@ class GPT2(Network):
         """As `Network.last`; the top block then works for one step only."""
         return self(inputs, only_last=True)[:, :, 0]
 
+    def attention(self, inputs):
+        """What the blocks attend to, and with which weight, without dropout.
+
+        Args:
+            inputs: (net, trial, time, channel).
+
+        Returns:
+            values (net, layer, trial, head, time, channel of the head), weights (net, layer, trial,
+            head, time, time), the step that asks first; its weights add up to 1.
+        """
+        seen = []
+        self(inputs, seen=seen)
+        pairs = [(v, self.weights(q, k)) for q, k, v in seen]
+        shape = len(inputs), -1
+        return tuple(
+            torch.stack([each.unflatten(0, shape) for each in layers], 1)
+            for layers in zip(*pairs, strict=True)
+        )
+
     def linear(self, name, x):
         """x W + b for x (net, trial, time, in)."""
         weight, bias = self.get_parameter(f"{name}_weight"), self.get_parameter(f"{name}_bias")
@@ -159,12 +180,14 @@ class GPT2(Network):
         scale, bias = self.get_parameter(f"{name}_scale"), self.get_parameter(f"{name}_bias")
         return torch.addcmul(bias[:, None], F.layer_norm(x, x.shape[-1:]), scale[:, None])
 
-    def attend(self, layer, x, mask, at_end=False):
+    def attend(self, layer, x, mask, at_end=False, seen=None):
         """Causal self-attention of one block, (net, trial, time, unit), before its projection.
 
         With `at_end` the last step alone asks; it may look at all of them.
         """
         q, k, v = self.heads(layer, x)
+        if seen is not None:
+            seen.append((q, k, v))
         if at_end:
             attended = F.scaled_dot_product_attention(q[:, :, -1:], k, v)
             return attended.transpose(1, 2).reshape(*x.shape[:2], 1, -1)
@@ -175,17 +198,18 @@ class GPT2(Network):
         return attended.transpose(1, 2).reshape(x.shape)
 
     def heads(self, layer, x):
-        """Queries, keys and values, each (net * trial, head, time, channel)."""
-        qkv = self.linear(f"h{layer}_attn", x).flatten(0, 1)
-        return qkv.unflatten(-1, (3, self.n_head, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        """Queries, keys and values, each (net * trial, head, time, channel), in one piece."""
+        qkv = self.linear(f"h{layer}_attn", x).flatten(0, 1).unflatten(-1, (3, self.n_head, -1))
+        return qkv.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
 
     @staticmethod
     def weights(q, k):
         """Causal attention weights (net * trial, head, time, time)."""
-        n_time = q.shape[-2]
-        later = torch.ones(n_time, n_time, dtype=torch.bool, device=q.device).triu(1)
-        scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
-        return scores.masked_fill(later, -math.inf).softmax(-1)
+        n_time, width = q.shape[-2:]
+        later = q.new_full((n_time, n_time), -math.inf).triu(1)
+        each_q, each_k = q.flatten(0, 1), k.flatten(0, 1).transpose(1, 2)
+        scores = torch.baddbmm(later, each_q, each_k, alpha=1 / math.sqrt(width))
+        return scores.softmax(-1).unflatten(0, q.shape[:2])
 
 
 def dropped(x, mask):
@@ -193,13 +217,18 @@ def dropped(x, mask):
     return x if mask is None else x * mask
 
 
-def dropout_mask(shape, share, rng):
-    """0 with probability `share`, else 1 / (1 - share); `share` is rounded to 1 / 65536.
+def dropout_mask(shape, share, generators):
+    """(net, *shape): 0 with probability `share`, else 1 / (1 - share); one generator per network.
 
-    Sixteen random bits a number: four from each draw of the generator, which is what takes time.
+    `share` is rounded to 1 / 65536: sixteen random bits a number, four from each draw of the
+    generator, which is what takes time.
     """
-    n = math.prod(shape)
-    bits = torch.empty((n + 3) // 4, dtype=torch.int64, device=rng.device)
-    bits = bits.random_(-(2**63), None, generator=rng).view(torch.int16)[:n].view(shape)
+    n, device = math.prod(shape), generators[0].device
+    bits = torch.empty(len(generators), (n + 3) // 4, dtype=torch.int64, device=device)
+    for own, rng in zip(bits, generators, strict=True):
+        own.random_(-(2**63), None, generator=rng)
+    bits = bits.view(torch.int16)[:, :n]
     n_dropped = min(round(share * 2**16), 2**16 - 1)
-    return (bits >= n_dropped - 2**15) * (1 / (1 - n_dropped / 2**16))
+    kept = torch.empty(bits.shape, device=device)
+    torch.ge(bits, n_dropped - 2**15, out=kept)  # as numbers at once
+    return kept.mul_(1 / (1 - n_dropped / 2**16)).view(-1, *shape)

@@ -222,14 +222,15 @@ def test_the_last_step_alone(kind, settings):
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_dropout_masks(share):
-    mask = dropout_mask((301, 1001), share, generator(0))
+    mask, other = dropout_mask((301, 1001), share, [generator(0), generator(1)])
+    assert torch.equal(other, dropout_mask((301, 1001), share, [generator(1)])[0])
     assert len(mask.unique()) == 2 and mask.min() == 0
     assert mask.max().item() == pytest.approx(1 / (1 - share), rel=1e-3 * share)
     n_sd = 4 * math.sqrt(share * (1 - share) / mask.numel())
     assert abs((mask == 0).float().mean().item() - share) < n_sd + 2**-17
     assert mask.mean().item() == pytest.approx(1, abs=n_sd / (1 - share))  # the mean is preserved
     assert abs(torch.corrcoef(mask.T[:5]).triu(1)).max() < 0.25  # neighbours are independent
-    assert dropout_mask((3,), 1 - 1e-9, generator(0)).isfinite().all()
+    assert dropout_mask((3,), 1 - 1e-9, [generator(0)]).isfinite().all()
 
 
 def test_dropout_is_off_in_eval_mode():
