@@ -12,10 +12,15 @@ held_out = 'as_released' is what the authors' released D = 2 evaluation does: of
 the two that hold out (-,+) or (+,-) are tested on the quadrants (+,+) and (-,-), which their
 decoder was trained on. Every run measures ID and both OOD versions; the flags say which one is
 saved as `r_sq`. Instead of a quadrant, `--split_var` holds out one sign of one factor.
+
+Beside r2 stand measures of the representation alone, with no decoder of x*: CCGP and parallelism
+score of the two factors whose signs name the quadrants (`abstraction.py`).
 """
 
+import ctrl_c  # noqa: F401
+
+# isort: split
 import copy
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +31,7 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
+import abstraction
 import tasks
 import util
 from model import axes_of, load_ensemble
@@ -52,7 +58,10 @@ class Config:
     stimulus: tuple[int, ...] = ()  # ms, decode with such stimuli; none: as in training
     seed: int = 0  # of decoders and their trials
     out: Path | None = None  # .npz to write; None: beside the networks
-    every_measure: bool = False  # write X.npz (as released), X_quadrant.npz and X_ID.npz for out X
+    # write X.npz (as released), X_quadrant.npz and X_ID.npz for out X; with D > 2 or split_var, as
+    # the released test is then the held out one or there is none, X.npz (held out) and X_ID.npz
+    save_decoders: bool = True  # write decoders*.npz too, with the angles between their columns
+    every_measure: bool = False
     overwrite: bool = False  # replace an .npz that was made with other settings
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU if there is one
 
@@ -88,6 +97,7 @@ AT_ONCE = 64  # trials per forward pass; more do not fit the processor's cache
 NETS_AT_ONCE = 64  # networks decoded side by side; more take too much memory
 VARIANCE = 1 / 12  # of one factor over the whole space; SPEC 5 uses it for one quadrant too
 MEASURES = ("ID", "quadrant", "as_released")
+ABSTRACTION_NAMES = {"ccgp": "CCGP", "parallelism": "parallelism"}  # in files, in the table
 
 
 class Splits:
@@ -145,8 +155,8 @@ class States:
         self.step = task.n_step if step is None else step
         if not 1 <= self.step <= task.n_step:
             raise UserError(f"step lies from 1 to {task.n_step} in these trials, not {step}")
-        model.evidence_steps = task.evidence_steps
-        self.t = len(range(self.step)[task.evidence_steps])
+        self.evidence_steps = task.evidence_steps
+        self.t = len(range(self.step)[self.evidence_steps])
 
     def draw(self, generators, n_trial):
         """Fresh trials in each quadrant.
@@ -162,7 +172,9 @@ class States:
         for task in self.tasks:
             inputs, _, x = tasks.sample([task] * self.n_net, generators, n_trial)
             for some in inputs[:, :, : self.step].split(AT_ONCE, 1):
-                noise = self.model.draw_noise(*some.shape[1:3], generators)
+                noise = self.model.draw_noise(
+                    *some.shape[1:3], generators, evidence_steps=self.evidence_steps
+                )
                 states.append(self.model.represent_last(some, **noise))
             xs.append(x)
         return torch.cat(states, 1).unflatten(1, (4, n_trial)), torch.stack(xs, 1)
@@ -172,6 +184,9 @@ def n_batch_of(config, network):
     """Batches of a decoder's training, by default by the network's N_task (SPEC 5)."""
     n_task = network["n_task"]
     return config.n_batch or (3000 if n_task <= 3 else 2000 if n_task <= 6 else 1000)
+
+
+ABSTRACTION = 2**32  # number of the first fit of abstraction measures, beyond those of decoders
 
 
 def fit_generators(config, configs, fit, device):
@@ -434,22 +449,24 @@ def whens(config):
     return None, [{}]
 
 
-def generalize(paths, config):
+def generalize(paths, every, configs, config):
     """Decode networks of one kind.
 
     Args:
         paths: their checkpoints.
+        every, configs: the networks in them, as `load_ensemble` returns them.
         config: `Config`.
 
     Returns:
         dict of arrays, NaN where a network is not there:
         ID, quadrant, as_released (when, n_task, run, split, fit);
         dec, dec_ID (when, n_task, run, split, fit, unit, D);
+        ccgp, parallelism (when, n_task, run, fit, factor), ccgp_chance, parallelism_chance (when,
+        n_task, run, factor, 3), see `abstraction.abstraction`;
         t (when,), samples of evidence seen; n_tasks, runs, splits; sigma, see `sigma_of`; axis, see
         `whens`.
     """
     device = util.pick_device(config.device)
-    every, configs = load_ensemble(paths, config.assume)
     every.to(device)
     axis, at_each = whens(config)
     splits = Splits(configs[0]["n_dim"], config.split_var)
@@ -463,6 +480,9 @@ def generalize(paths, config):
     shape = (len(at_each), len(n_tasks), len(runs), len(splits.test), config.n_fit)
     out = {name: np.full(shape, np.nan, np.float32) for name in MEASURES}
     out |= {name: np.full((*shape, n_neu, n_dim), np.nan, np.float32) for name in ("dec", "dec_ID")}
+    for name in ABSTRACTION_NAMES:
+        out[name] = np.full((*shape[:3], config.n_fit, 2), np.nan)
+        out[f"{name}_chance"] = np.full((*shape[:3], 2, 3), np.nan)
     total = len(at_each) * sum(n_step * len(nets) for n_step, nets in groups.items())
     fit_decoders = fit_ridge if config.decoder == "ridge" else fit_adam
     pieces = [
@@ -474,19 +494,27 @@ def generalize(paths, config):
         for nets in pieces:
             model, some = copy.deepcopy(every), [configs[net] for net in nets]
             model.keep(nets)
+            places = [(n_tasks.index(c["n_task"]), runs.index(c["run"])) for c in some]
             for i, when in enumerate(at_each):
                 source = States(model, some, splits, **when)
                 rngs = [fit_generators(config, some, fit, device) for fit in range(config.n_fit)]
                 weight, bias = fit_decoders(source, some, config, device, rngs, show)
                 r_sq = test_decoders(source, config, rngs, weight, bias)
                 weight = weight.transpose(1, 2).cpu().numpy()  # (net, 2 splits, fit, unit, D)
-                for net, c in enumerate(some):
-                    at = i, n_tasks.index(c["n_task"]), runs.index(c["run"])
+                for net, place in enumerate(places):
+                    at = i, *place
                     for measure in MEASURES:
                         out[measure][at] = r_sq[measure][net]
                         if not np.isfinite(out[measure][at]).all():
                             raise UserError(f"{paths[nets[net]]}: its decoders diverged; lower lr")
                     out["dec"][at], out["dec_ID"][at] = np.split(weight[net], 2)
+                rngs = [
+                    fit_generators(config, some, ABSTRACTION + fit, device)
+                    for fit in range(config.n_fit)
+                ]
+                for name, values in abstraction.abstraction(source, rngs).items():
+                    for net, place in enumerate(places):
+                        out[name][(i, *place)] = values[net]
     return {
         **out,
         "n_tasks": np.array(n_tasks),
@@ -506,11 +534,12 @@ def sigma_of(config):
 
 
 def report(result, config):
-    """The table of medians and quartiles, as Markdown."""
+    """The table of medians and quartiles, as Markdown, and what chance gives."""
     axis, at_each = whens(config)
     header = [axis] if axis else []
     header += ["N_task", "networks", "splits x fits", "ID", "OOD held out", "OOD as released"]
-    header += ["gap", "theory 1 - 12 sigma^2 / t"]
+    header += ["gap", "theory 1 - 12 sigma^2 / t", "angle", *ABSTRACTION_NAMES.values()]
+    angles = column_angles(result["dec_ID" if config.in_distribution else "dec"])
     rows = []
     for i, when in enumerate(at_each):
         for k, n_task in enumerate(result["n_tasks"]):
@@ -523,32 +552,35 @@ def report(result, config):
             theory = f"{util.r_sq_theory(t, result['sigma']):.3f}" if known else "-"
             texts = [util.quartiles(values[m]) for m in MEASURES]
             rows.append([*when.values(), n_task, n_net, f"{n_split} x {n_fit}", *texts])
-            rows[-1] += [f"{gap:.3f}", theory]
-    return util.table(header, rows)
+            rows[-1] += [f"{gap:.3f}", theory, spread_of(angles[i, k], 0)]
+            rows[-1] += [spread_of(result[name][i, k], 3) for name in ABSTRACTION_NAMES]
+    words = []
+    for name, label in ABSTRACTION_NAMES.items():
+        chance = result[f"{name}_chance"].reshape(-1, 3)
+        chance = chance[~np.isnan(chance).any(1)]
+        ends = "{:.2f} [{:.2f}, {:.2f}]".format(*chance.mean(0)) if len(chance) else "-"
+        words.append(f"{label} {ends}")
+    words = f"chance by the geometric null, mean [5 %, 95 %]: {', '.join(words)}"
+    return f"{util.table(header, rows)}\n{words}"
 
 
-def about(measure, config, paths):
-    """The settings that make a file what it is, as JSON."""
-    settings = util.plain(config)
-    for elsewhere in ("out", "in_distribution", "held_out", "every_measure", "device", "overwrite"):
-        del settings[elsewhere]
-    for later in (
-        "split_var",
-        "step",
-        "stimulus",
-        "assume",
-    ):  # files made before these were there are right
-        if not settings[later] and settings[later] != 0:
-            del settings[later]
-    settings |= {"networks": [Path(path).name for path in paths], "measure": measure}
-    return json.dumps(settings)
+def spread_of(values, digits):
+    """'median [lower, upper]' quartiles, NaN left out; '-' where nothing is left."""
+    values = values[~np.isnan(values)]
+    if not values.size:
+        return "-"
+    low, mid, high = (f"{v:.{digits}f}" for v in np.percentile(values, [25, 50, 75]))
+    return f"{mid} [{low}, {high}]"
 
 
 def save(path, measure, config, result, paths):
     """Write r_sq*.npz and decoders*.npz (SPEC 8) of one measure, with the settings inside.
 
     Where decoders were fitted at several steps or stimuli, these are the first axis, named `step`
-    or `timing` (ms), and an N_task axis of length 1 is left out.
+    or `timing` (ms), and an N_task axis of length 1 is left out. In r_sq*.npz stand too, the
+    same for every measure and decoder: ccgp, parallelism (n_tasks, runs, fits, 2) of the two
+    `factors`, and ccgp_chance, parallelism_chance (n_tasks, runs, 2, 3), mean, 5 % and 95 %
+    quantile of the null.
     """
     splits, everywhere = result["splits"], [list(QUADRANTS)] * len(result["splits"].train)
     test = {"ID": everywhere, "quadrant": splits.test}
@@ -557,8 +589,8 @@ def save(path, measure, config, result, paths):
     shared = {
         "n_tasks": result["n_tasks"],
         "runs": result["runs"],
-        "config": about(measure, config, paths),
-        "machine": util.machine(),
+        "measure": measure,
+        **util.provenance(config, paths),
     }
     axis, at_each = whens(config)
     if axis:
@@ -577,36 +609,49 @@ def save(path, measure, config, result, paths):
         test=np.array([q + [-1] * (width - len(q)) for q in test[measure]]),  # -1: nothing
         t=result["t"] if axis else result["t"][0],
         sigma=result["sigma"],
+        factors=np.array(splits.factors),
+        **{name: shaped(result[name]) for name in ABSTRACTION_NAMES},
+        **{f"{name}_chance": shaped(result[f"{name}_chance"]) for name in ABSTRACTION_NAMES},
         **shared,
     )
+    if not config.save_decoders:
+        return
     dec = shaped(result["dec_ID" if measure == "ID" else "dec"])
     decoders = path.with_name("decoders" + path.name.removeprefix("r_sq"))
     util.save_npz(decoders, dec=dec, angles=column_angles(dec), **shared)
+
+
+def files_of(config, paths, splits):
+    """The .npz to write for each measure."""
+    ridge_mark = "_ridge" if config.decoder == "ridge" else ""
+    if not config.every_measure:
+        measure = "ID" if config.in_distribution else config.held_out
+        return {measure: config.out or paths[0].parent / f"r_sq_{measure}{ridge_mark}.npz"}
+    ends = {"as_released": "", "quadrant": "_quadrant", "ID": "_ID"}
+    if splits.as_released is None:
+        ends = {"quadrant": "", "ID": "_ID"}
+    out = config.out or paths[0].parent / f"r_sq{ridge_mark}.npz"
+    return {m: out.with_name(f"{out.stem}{end}.npz") for m, end in ends.items()}
 
 
 def main(config):
     """Decode, print the table, save."""
     config.check()
     paths = util.find_checkpoints(config.networks)
-    measure = "ID" if config.in_distribution else config.held_out
-    if config.split_var is not None and measure == "as_released":
+    model, configs = load_ensemble(paths, config.assume)
+    files = files_of(config, paths, Splits(configs[0]["n_dim"], config.split_var))
+    if config.split_var is not None and "as_released" in files:
         raise UserError("as_released is a test of quadrants; leave out split_var or held_out")
-    ridge_mark = "_ridge" if config.decoder == "ridge" else ""
-    if config.every_measure:
-        out = config.out or paths[0].parent / f"r_sq{ridge_mark}.npz"
-        ends = {"as_released": "", "quadrant": "_quadrant", "ID": "_ID"}
-        files = {m: out.with_name(f"{out.stem}{end}.npz") for m, end in ends.items()}
-    else:
-        files = {measure: config.out or paths[0].parent / f"r_sq_{measure}{ridge_mark}.npz"}
     for measure, path in files.items():
         util.make_folder(path.parent)
         if path.is_dir():
             raise UserError(f"{path}: is a folder")
         if path.exists() and not config.overwrite:
-            found = util.load_npz(path).get("config")
-            if str(found) != about(measure, config, paths):
+            found = util.load_npz(path)
+            same = str(found.get("measure")) == measure and util.is_made_so(found, config, paths)
+            if not same:
                 raise UserError(f"{path}: made with other settings; another --out, or --overwrite")
-    result = generalize(paths, config)
+    result = generalize(paths, model, configs, config)
     print(report(result, config))
     print(f"r2, median [quartiles]; decoder {config.decoder}")
     for measure, path in files.items():

@@ -154,7 +154,7 @@ class Model(nn.Module):
         self.network = kind(n_net, self.encoder.n_out, **settings)
         self.readout = Readout(first["n_neu"], [config["n_task"] for config in configs])
         self.sd_enc = first["n_sd_in"] / NOISE_ENC if first["noise_enc"] else 0.0
-        self.evidence_steps = task.evidence_steps  # where noise after the encoder is added
+        self.evidence_steps = task.evidence_steps  # where trials of training show evidence
 
     @property
     def parts(self):
@@ -175,28 +175,34 @@ class Model(nn.Module):
         for part in self.parts.values():
             part.keep(nets)
 
-    def draw_noise(self, n_trial, n_time, generators, trial_num=1):
+    def draw_noise(self, n_trial, n_time, generators, trial_num=1, evidence_steps=None):
         """What is drawn anew for every batch beside its trials; keyword arguments of `forward`.
 
         Args:
             n_trial, n_time: trials side by side, and steps of all that follow each other.
             generators: one per network.
             trial_num: how many follow each other.
+            evidence_steps: slice of each trial's steps that show evidence, where there is noise
+                after the encoder; None: as in training.
         """
         noise = self.network.draw_noise(n_trial, n_time, generators)
         if self.sd_enc:
-            steps, features = self.evidence_steps, self.encoder.features
-            n_evidence = len(range(n_time // trial_num)[steps])
-            shape = n_trial, trial_num, n_evidence, features.stop - features.start
+            steps = evidence_steps or self.evidence_steps
+            n_step, features = n_time // trial_num, self.encoder.features
+            n_feature = features.stop - features.start
+            shape = n_trial, trial_num, len(range(n_step)[steps]), n_feature
             draws = [torch.randn(shape, generator=g, device=g.device) for g in generators]
-            noise["encoder_noise"] = torch.stack(draws)
+            draws = torch.stack(draws)
+            every = draws.new_zeros(len(draws), n_trial, trial_num, n_step, n_feature)
+            every[:, :, :, steps] = draws
+            noise["encoder_noise"] = every.flatten(2, 3)
         return noise
 
     def represent(self, inputs, encoder_noise=None, **noise):
         """inputs (net, trial, time, channel) -> representation (net, trial, time, unit).
 
         Args:
-            encoder_noise: (net, trial, trial in a row, evidence steps, feature), standard normal.
+            encoder_noise: (net, trial, time, feature), standard normal where evidence is shown.
             noise: what the network takes.
         """
         return self.network(self.add_noise(self.encoder(inputs), encoder_noise), **noise)
@@ -209,8 +215,7 @@ class Model(nn.Module):
         """What the network sees, u (net, trial, time, n_in), with the noise after the encoder."""
         if encoder_noise is not None:
             u = u.clone()
-            rows = u.unflatten(2, (encoder_noise.shape[2], -1))  # a view
-            rows[..., self.evidence_steps, self.encoder.features] += self.sd_enc * encoder_noise
+            u[..., self.encoder.features] += self.sd_enc * encoder_noise
         return u
 
     def respond(self, u, encoder_noise=None, **noise):

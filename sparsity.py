@@ -9,7 +9,9 @@ r = 0 for all stimuli, count as 100 %. A network's sparsity is the mean over its
 outputs that are not 0, in % of units x stimuli; this says something for ReLU units only.
 """
 
-import json
+import ctrl_c  # noqa: F401
+
+# isort: split
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,12 +145,7 @@ def main(config):
     if out.exists() and not config.overwrite:
         raise UserError(f"{out}: is there already; another --out, or --overwrite")
     result = sparsity(paths, config)
-    about = {
-        "networks": np.array([path.name for path in paths]),
-        "config": json.dumps(util.plain(config)),
-        "machine": util.machine(),
-    }
-    util.save_npz(out, **result, **about)
+    util.save_npz(out, **result, **util.provenance(config, paths))
     print(f"{report(result, config)}\nt-interval over networks; saved in {out}")
 
 

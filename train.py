@@ -7,6 +7,9 @@ Writes one checkpoint per network into `out`, and a JSON-lines log. A training t
 by Ctrl-C, kill -9 or a power cut, goes on from its last snapshot with the same command.
 """
 
+import ctrl_c  # noqa: F401
+
+# isort: split
 import contextlib
 import copy
 import hashlib
@@ -557,35 +560,40 @@ def find_diverged(trainer, loss):
     return bad.nonzero().flatten().tolist()
 
 
+def ensemble_name(configs):
+    """Name of the log and the snapshot of an ensemble, from its networks' settings."""
+    key = hashlib.sha256(json.dumps(configs, sort_keys=True).encode()).hexdigest()[:8]
+    return f"ensemble_{key}"
+
+
+def is_trained(path, config):
+    """Is this very network there? UserError if another one has its name."""
+    if not path.exists():
+        return False
+    found = check_checkpoint(path, util.load_torch(path))
+    other = [k for k in config if found.get(k) != config[k]]
+    if other:
+        raise UserError(
+            f"{path}: there already, trained with {other[0]} = {found.get(other[0])} instead "
+            f"of {config[other[0]]}; choose another --out, or --overwrite"
+        )
+    return True
+
+
 class Files:
     """Where an ensemble is kept: its checkpoints, log and snapshot."""
 
     def __init__(self, config, networks):
-        self.folder = util.make_folder(config.out)
-        key = hashlib.sha256(json.dumps(networks, sort_keys=True).encode()).hexdigest()[:8]
-        self.snapshot = self.folder / f"ensemble_{key}.snapshot"
-        self.log_file = self.folder / f"ensemble_{key}.jsonl"
+        self.folder, name = util.make_folder(config.out), ensemble_name(networks)
+        self.snapshot = self.folder / f"{name}.snapshot"
+        self.log_file = self.folder / f"{name}.jsonl"
         self.diverged = []
-        for left_over in self.folder.glob(f".ensemble_{key}.*.partial"):  # of a killed training
+        for left_over in self.folder.glob(f".{name}.*.partial"):  # of a killed training
             left_over.unlink()
 
     def path(self, config):
         """File of a finished network."""
         return self.folder / f"{label(config)}.pth"
-
-    def is_trained(self, config):
-        """Is this very network there? UserError if another one has its name."""
-        path = self.path(config)
-        if not path.exists():
-            return False
-        found = check_checkpoint(path, util.load_torch(path))
-        other = [k for k in config if found.get(k) != config[k]]
-        if other:
-            raise UserError(
-                f"{path}: there already, trained with {other[0]} = {found.get(other[0])} instead "
-                f"of {config[other[0]]}; choose another --out, or --overwrite"
-            )
-        return True
 
     def save_network(self, trainer, net):
         """Write a finished network's checkpoint."""
@@ -690,7 +698,7 @@ def main(config):
         tasks.make_task(c)  # checks the task's settings before anything is written
     Model(networks[:1])
     files = Files(config, networks)
-    wanted = networks if config.overwrite else [c for c in networks if not files.is_trained(c)]
+    wanted = [c for c in networks if config.overwrite or not is_trained(files.path(c), c)]
     if len(wanted) < len(networks):
         n_there = len(networks) - len(wanted)
         print(f"{n_there} of {len(networks)} networks are trained already, skipped")

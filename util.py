@@ -4,7 +4,9 @@ import contextlib
 import dataclasses
 import errno
 import glob
+import hashlib
 import io
+import json
 import os
 import pickle
 import platform
@@ -12,6 +14,7 @@ import signal
 import struct
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -220,19 +223,30 @@ BROKEN_FILE = (  # what reading a damaged or foreign file may raise
 
 
 def save_npz(path, **arrays):
-    """np.savez, atomically; makes the folder."""
+    """Write an .npz, atomically, with a sum of its contents; makes the folder."""
     path = Path(path)
     make_folder(path.parent)
+    arrays = {name: np.asarray(values) for name, values in arrays.items()}
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez_compressed(buffer, **arrays, sha256=contents_sum(arrays))
     write_atomic(path, buffer.getvalue())
+
+
+def contents_sum(arrays):
+    """SHA-256 of arrays, names and all."""
+    total = hashlib.sha256()
+    for name, values in sorted(arrays.items()):
+        total.update(f"{name} {values.dtype.str} {values.shape};".encode())
+        total.update(values.tobytes())
+    return total.hexdigest()
 
 
 def load_npz(path, needs=()):
     """dict of the arrays in an .npz, never running code from it.
 
     Raises:
-        UserError: missing, truncated, or without an array of `needs`; pickled objects are such.
+        UserError: missing, truncated, without an array of `needs` (pickled objects are none), or
+            with a sum, `sha256`, that is not that of its contents.
     """
     path = Path(path)
     if not path.is_file():
@@ -242,11 +256,14 @@ def load_npz(path, needs=()):
             arrays = {
                 key: file[key] for key in file.files if key in needs or not is_pickle(file, key)
             }
-    except BROKEN_FILE as error:
+    except (*BROKEN_FILE, zlib.error) as error:
         raise UserError(f"{path}: not an .npz that can be read ({error})") from None
     for key in needs:
         if key not in arrays:
             raise UserError(f"{path}: has no {key}")
+    written = {name: values for name, values in arrays.items() if name != "sha256"}
+    if "sha256" in arrays and str(arrays["sha256"]) != contents_sum(written):
+        raise UserError(f"{path}: its contents are not those that were saved; changed by hand?")
     return arrays
 
 
@@ -307,6 +324,53 @@ def plain(config):
         k: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v
         for k, v in values.items()
     }
+
+
+# ------------------------------------------------------------------ how a result was made
+
+# settings that change no number
+ASIDE = ("network", "networks", "out", "overwrite", "device", "keep", "pictures", "save_decoders")
+ASIDE += ("in_distribution", "held_out", "every_measure")
+
+
+def provenance(config, paths):
+    """How a result was made, as arrays to save with it: networks, their sums, settings, machine."""
+    settings = {name: value for name, value in plain(config).items() if name not in ASIDE}
+    return {
+        "networks": np.array([Path(path).name for path in paths]),
+        "network_sums": np.array([file_sum(path) for path in paths]),
+        "config": json.dumps(settings),
+        "machine": machine(),
+    }
+
+
+def file_sum(path):
+    """SHA-256 of a file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def is_made_so(found, config, paths):
+    """Was a result made with these settings from these networks, as far as they are there?
+
+    Args:
+        found: its arrays. A setting that is not in it had its default.
+        config: settings of the script that makes it.
+        paths: checkpoints.
+    """
+    if not {"networks", "network_sums", "config"} <= set(found):
+        return False
+    sums = dict(zip(found["networks"].tolist(), found["network_sums"].tolist(), strict=True))
+    if sorted(sums) != sorted(Path(path).name for path in paths):
+        return False
+    if any(Path(p).exists() and file_sum(p) != sums[Path(p).name] for p in paths):
+        return False
+    settings = json.loads(str(found["config"]))
+    defaults = {f.name: f.default for f in dataclasses.fields(config)}
+    return all(
+        settings.get(name, plain({name: defaults[name]})[name]) == value
+        for name, value in plain(config).items()
+        if name not in ASIDE
+    )
 
 
 # ------------------------------------------------------------------ theory and tables

@@ -27,7 +27,7 @@ class PerfectModel:
     def __init__(self, n_dim=2):
         self.map = torch.randn(n_dim, 12, generator=util.generator(0))
 
-    def draw_noise(self, *_):
+    def draw_noise(self, *_, **__):
         return {}
 
     def represent_last(self, inputs):
@@ -474,3 +474,45 @@ def test_decoding_shows_the_noise_that_the_network_was_trained_with():
         inputs, _, x = tasks.sample([task], [util.generator(0)], 2000)
         noise = inputs[0, :, 1:21, 1:] - x[0][:, None]
         assert torch.allclose(noise.std((0, 1)), torch.tensor(sd), atol=5e-3)
+
+
+def test_noise_after_the_encoder_follows_the_evidence(monkeypatch):
+    """Free reaction time shows evidence in the decision step too, unlike training."""
+    model, configs = make(noise_enc=True, task="LinearClassificationBound")
+    in_training, seen, add_noise = model.evidence_steps, [], model.add_noise
+
+    def watch(u, encoder_noise):
+        seen.append(encoder_noise)
+        return add_noise(u, encoder_noise)
+
+    monkeypatch.setattr(model, "add_noise", watch)
+    for stimulus, n_step in ((2000, 21), (500, 6)):
+        source = source_of(model, configs, stimulus=stimulus)
+        source.draw(generators(configs), 5)
+        assert seen[-1].shape == (1, 5, n_step, 40) and (seen[-1] != 0).all()
+        assert model.evidence_steps == in_training
+
+
+@pytest.mark.parametrize("kind", ["four factors", "one sign held out"])
+def test_every_measure_is_two_files_where_the_released_test_says_nothing_more(
+    script, tiny_networks, tmp_path, kind
+):
+    networks, flags, n_split = tiny_networks, ("--split_var", 1), 2
+    if kind == "four factors":
+        networks, flags, n_split = tmp_path / "nets", (), 4
+        settings = ("--task", "LinearClassificationHighDim", "--n_dim", 4, "--n_neu", 8)
+        code, _, err = script("train", *settings, "--n_task", 4, "--n_batch", 10, "--out", networks)
+        assert code == 0, err
+    command = ("generalize", "--networks", networks, "--n_batch", 10, "--n_fit", 1, *flags)
+    out = tmp_path / "new" / "r_sq_RNN.npz"
+    code, _, err = script(*command, "--every_measure", "--out", out)
+    assert code == 0, err
+    names = [f"{file}_RNN{end}.npz" for file in ("decoders", "r_sq") for end in ("", "_ID")]
+    assert sorted(path.name for path in out.parent.iterdir()) == sorted(names)
+    for end, measure in (("", ()), ("_ID", ("--in_distribution",))):
+        one = tmp_path / f"one{end}.npz"
+        assert script(*command, *measure, "--out", one)[0] == 0
+        both = util.load_npz(one), util.load_npz(out.with_name(f"r_sq_RNN{end}.npz"))
+        assert both[0]["r_sq"].shape[2:] == (n_split, 1)
+        for key in ("r_sq", "test", "config"):
+            assert np.array_equal(both[0][key], both[1][key])
