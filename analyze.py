@@ -21,9 +21,10 @@ for one RNN, half of it for the pictures, 35 s for an LSTM; search from 128 star
 (AMD EPYC, torch 2.13).
 """
 
+import ctrl_c  # noqa: F401
+
+# isort: split
 import copy
-import json
-import sys
 import textwrap
 import time
 from dataclasses import dataclass
@@ -38,15 +39,21 @@ import util
 from RNN import LSTM, RNN, RecurrentNetwork
 from study import (
     Study,
+    carry_out,
+    check_settings,
     classification_lines,
     decode,
     encoder_pca,
     first_three,
     fit_decoder,
+    number,
     one_trial,
     pca,
+    percent,
     rate_maps,
+    report_space,
     run_trials,
+    trajectories,
 )
 from util import UserError
 
@@ -58,6 +65,8 @@ class Config:
     network: tuple[str, ...]  # checkpoints of recurrent networks of one kind: files, folders, globs
     out: Path = Path("analysis")  # folder to write into
     overwrite: bool = False  # write into a folder that has files in it
+    keep: tuple[str, ...] = ()  # write these .npz only, as 'pca lines'; none: all of them
+    pictures: bool = True  # draw; no-pictures: only the .npz
     assume: tuple[str, ...] = ()  # what the authors' files do not say, as 'n_task=24'
     seed: int = 0  # of trials and starts
     # Trials
@@ -82,14 +91,9 @@ class Config:
 
     def check(self):
         """Raise UserError for settings that cannot be meant."""
-        lowest = {"seed": 0, "n_trial": 8, "n_fit": 100, "n_grid": 2, "n_fine": 2, "rule": 0}
-        lowest |= {"n_start": 1, "n_repeat": 1, "n_iter": 1, "n_free": 1, "n_near": 2}
+        lowest = {"n_start": 1, "n_repeat": 1, "n_iter": 1, "n_free": 1, "n_near": 2}
         lowest |= {"tol_fixed": 0, "tol_slow": 0, "near": 0, "nudge": 0}
-        for name, low in lowest.items():
-            if not getattr(self, name) >= low:
-                raise UserError(f"{name} must be at least {low}, not {getattr(self, name)}")
-        if not self.network:
-            raise UserError("network needs at least one checkpoint")
+        check_settings(self, **lowest)
         for size in (*self.jitters, self.jitter or 0):
             if not 0 <= size < float("inf"):
                 raise UserError(f"jitter must be a number, 0 or more, not {size}")
@@ -369,33 +373,22 @@ def local_dimensions(points, config):
     return dimension
 
 
-def trajectories(study, trials, spectrum, points, sheet):
-    """Noiseless trials and fixed points in the first three components.
+def points_in_space(spectrum, points, sheet):
+    """Fixed points in the first three components, which `pca` returned.
 
     Returns:
-        dict: trajectory (net, trial, time, 3) up to the last stimulus step; x (net, trial, D);
-        share (net, 3); points (net, stage, start, 3), and of these decoded (net, stage, start, D),
-        kind, pace and kept (net, stage, start).
+        dict: points (net, stage, start, 3), and of these decoded (net, stage, start, D), kind,
+        pace and kept (net, stage, start).
     """
-    project = [spectrum["mean"], spectrum["axes"]]
-    n_neu = trials["noiseless_rates"].shape[-1]
+    n_neu = spectrum["mean"].shape[-1]
     return {
-        "trajectory": first_three(trials["noiseless_rates"][:, :, : study.last + 1], *project),
-        "x": trials["noiseless_x"],
-        "share": np.pad(spectrum["share"][:, 1], ((0, 0), (0, 3)))[:, :3],
-        "points": first_three(points["state"][..., :n_neu], *project),
+        "points": first_three(points["state"][..., :n_neu], spectrum["mean"], spectrum["axes"]),
         "decoded": sheet["decoded"],
         **{name: points[name] for name in ("kind", "pace", "kept")},
     }
 
 
 # ------------------------------------------------------------------ the key numbers
-
-
-def number(values):
-    """Median of what there is, or '-'."""
-    values = np.asarray(values)[np.isfinite(values)]
-    return f"{np.median(values):.2g}" if values.size else "-"
 
 
 def spread_of(values):
@@ -407,11 +400,6 @@ def spread_of(values):
     return f"{mid:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def percent(share):
-    """A share in per cent, or '-'."""
-    return f"{100 * share:.0f} %" if np.isfinite(share) else "-"
-
-
 def share_above_1(values):
     """Share of values above 1, NaN of none."""
     return (values > 1).mean() if len(values) else np.nan
@@ -421,21 +409,6 @@ def report(study, results):
     """The tables of key numbers, as Markdown."""
     parts = report_space, report_points, report_spectrum, report_sheet, report_jitter
     return "\n\n".join(part(study, **results) for part in parts)
-
-
-def report_space(study, trials, decoder, pca, rate_maps, **_):
-    """Principal components, decoding, units that respond."""
-    header = ["network", "accuracy", "r2 of x*", "responding units"]
-    header += ["top 3 PCs: last stimulus step", "all steps (noiseless / noisy)"]
-    rows = []
-    for net, name in enumerate(study.names):
-        responds = np.isfinite(rate_maps["correlation"][net, :, 0])
-        row = [name, f"{trials['accuracy'][net]:.3f}", f"{decoder['r_sq'][net, study.last]:.3f}"]
-        row += [f"{responds.sum()} of {len(responds)}"]
-        quiet_last, quiet_all, noisy_last, noisy_all = pca["share"][net, :, :3].sum(1)
-        row += [f"{percent(quiet_last)} / {percent(noisy_last)}"]
-        rows.append([*row, f"{percent(quiet_all)} / {percent(noisy_all)}"])
-    return util.table(header, rows)
 
 
 def stages(study, *columns):
@@ -564,6 +537,7 @@ def analyze(study, save):
     points = save("fixed_points", search(study, save("visits", visit(study))))
     spectrum = save("spectrum", jacobian_spectrum(study, points))
     sheet = save("sheet", sheet_of(study, decoder, points))
+    paths = trajectories(study, trials, spaces) | points_in_space(spaces, points, sheet)
     return {
         "trials": trials,
         "decoder": decoder,
@@ -571,7 +545,7 @@ def analyze(study, save):
         "points": points,
         "spectrum": spectrum,
         "sheet": sheet,
-        "trajectories": save("trajectories", trajectories(study, trials, spaces, points, sheet)),
+        "trajectories": save("trajectories", paths),
         "rate_maps": save("rate_maps", rate_maps(study)),
         "encoder": save("encoder", encoder_pca(study, trials)),
         "lines": save("lines", classification_lines(study)),
@@ -579,37 +553,13 @@ def analyze(study, save):
     }
 
 
-def draw(study, results, out):
-    """All pictures of all networks, a folder each."""
-    sys.path.append(str(Path(__file__).resolve().parent / "Figures"))
-    import portraits  # needs Figures/ on the path; matplotlib and plotly only from here on
-
-    for net, name in enumerate(study.names):
-        portraits.draw_all(results, net, util.make_folder(out / name))
-
-
 def main(config):
     """Compute, save, draw, print."""
     config.check()
     study = RecurrentStudy(config)
-    out = util.make_folder(config.out)
-    if any(out.iterdir()) and not config.overwrite:
-        raise UserError(f"{out}: has files in it; another --out, or --overwrite")
-    about = {
-        "networks": np.array(study.names),
-        "config": json.dumps(util.plain(config)),
-        "machine": util.machine(),
-    }
-
-    def save(name, arrays):
-        util.save_npz(out / f"{name}.npz", **arrays, **about)
-        return arrays
-
-    with torch.no_grad():
-        results = analyze(study, save)
-    draw(study, results, out)
+    results = carry_out(study, analyze)
     print(report(study, results), legend(study, results), sep="\n\n", end="\n\n")
-    print(f"{warnings(study, results)}saved in {out}")
+    print(f"{warnings(study, results)}saved in {config.out}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
 """Networks under study: their trials, a decoder of x*, principal components, rate maps.
 
-What any network is asked, recurrent or not; what needs the state of a recurrent one is in
-analyze.py. Every analysis returns a dict of arrays, the networks along the first axis.
+What any network is asked; what needs the state of a recurrent one is in analyze.py, what needs
+attention in analyze_transformer.py. Every analysis returns a dict of arrays, the networks along the
+first axis.
 """
+
+import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,6 +17,17 @@ import util
 from model import load_ensemble
 from train import seeds_of
 from util import UserError
+
+LOWEST = {"seed": 0, "n_trial": 8, "n_fit": 100, "n_grid": 2, "n_fine": 2, "rule": 0}
+
+
+def check_settings(config, **lowest):
+    """Raise UserError for no networks, and for settings below those in `LOWEST` and `lowest`."""
+    for name, low in (LOWEST | lowest).items():
+        if not getattr(config, name) >= low:
+            raise UserError(f"{name} must be at least {low}, not {getattr(config, name)}")
+    if not config.network:
+        raise UserError("network needs at least one checkpoint")
 
 
 class Study:
@@ -67,8 +82,8 @@ def run_trials(study):
 
     Returns:
         dict: noiseless_x, noisy_x (net, trial, D); noiseless_rates, noisy_rates (net, trial, time,
-        unit); noisy_inputs (net, trial, time, channel); accuracy (net,) of the last step of noisy
-        trials, NaN where there is no readout.
+        unit); noisy_inputs (net, trial, time, channel); noisy_targets (net, trial, 1 or time,
+        task); accuracy (net,) of the last step of noisy trials, NaN where there is no readout.
 
     Raises:
         UserError: a network in which no unit responds.
@@ -89,6 +104,7 @@ def run_trials(study):
         "noiseless_rates": quiet_rates.numpy(),
         "noisy_x": x.numpy(),
         "noisy_inputs": inputs.numpy(),
+        "noisy_targets": targets.numpy(),
         "noisy_rates": rates.numpy(),
         "accuracy": accuracy(study, rates[:, :, -1:], targets[:, :, -1:]),
     }
@@ -108,21 +124,22 @@ N_FOLD = 4
 AT_ONCE = 256  # trials per forward pass, which keeps memory small with many networks
 
 
-def fit_decoder(study, trials):
-    """Ridge decoder of x* from noisy states at the last stimulus step.
+def fit_decoder(study, trials, step=None):
+    """Ridge decoder of x* from noisy states at a step; None: the last stimulus step.
 
     The penalty is the best one on trials left out, a quarter of them at a time.
 
     Returns:
         dict: weight (net, unit, D), bias (net, 1, D), penalty (net,); r_sq (net, time) of the noisy
         trials of `trials`, which it was not fitted on; theory (time,), 1 - 12 sigma^2 / t; last,
-        the last stimulus step.
+        the step.
     """
+    step = study.last if step is None else step
     rngs, hs, xs = study.generators(1), [], []
     for _ in range(0, study.config.n_fit, AT_ONCE):
         inputs, _, x = tasks.sample(study.tasks, rngs, AT_ONCE)
         noise = study.model.draw_noise(*inputs.shape[1:3], rngs)
-        hs.append(study.model.represent(inputs, **noise)[:, :, study.last])
+        hs.append(study.model.represent(inputs, **noise)[:, :, step])
         xs.append(x)
     h, x = (torch.cat(v, 1).unflatten(1, (N_FOLD, -1)) for v in (hs, xs))
     moments, folds = generalize.quadrant_moments(h, x), range(N_FOLD)
@@ -135,7 +152,7 @@ def fit_decoder(study, trials):
         "penalty": np.asarray(generalize.PENALTIES)[best.numpy()],
         "r_sq": 1 - (missed**2).mean((1, 3)) / generalize.VARIANCE,
         "theory": theory(study),
-        "last": study.last,
+        "last": step,
     }
 
 
@@ -187,26 +204,45 @@ def first_three(rates, mean, axes):
     return np.pad(projected, [(0, 0)] * (projected.ndim - 1) + [(0, missing)])
 
 
-CONDITIONS = ("noiseless, last stimulus step", "noiseless, all steps")
-CONDITIONS += tuple(name.replace("noiseless", "noisy") for name in CONDITIONS)
+def pca(study, trials, steps=None):
+    """Spectrum of the representation, over x* and some steps of the trial.
 
-
-def pca(study, trials):
-    """Spectrum of the representation, at the last stimulus step over x* and over all steps.
+    Args:
+        steps: dict name -> a step, or a slice of them; None: the last stimulus step, and all steps.
 
     Returns:
-        dict: conditions (4,) names; share (net, condition, component); mean (net, unit) and axes
-        (net, unit, component) of noiseless trials over all steps, on which trajectories are shown.
+        dict: conditions (condition,) names, noiseless ones first; share (net, condition,
+        component); mean (net, unit) and axes (net, unit, component) of noiseless trials over the
+        last of `steps`, on which trajectories are shown.
     """
-    shares = []
-    for kind in ("noiseless_rates", "noisy_rates"):
-        shares += [principal(trials[kind][:, :, study.last])[2], principal(trials[kind])[2]]
-    mean, axes, _ = principal(trials["noiseless_rates"])
+    steps = steps or {"last stimulus step": study.last, "all steps": slice(None)}
+    found = {
+        f"{kind}, {name}": principal(trials[f"{kind}_rates"][:, :, some])
+        for kind in ("noiseless", "noisy")
+        for name, some in steps.items()
+    }
+    mean, axes, _ = list(found.values())[len(steps) - 1]
     return {
-        "conditions": np.array(CONDITIONS),
-        "share": np.stack(shares, 1),
+        "conditions": np.array(list(found)),
+        "share": np.stack([share for _, _, share in found.values()], 1),
         "mean": mean,
         "axes": axes,
+    }
+
+
+def trajectories(study, trials, spectrum):
+    """Noiseless trials in the first three components of `spectrum`, which `pca` returned.
+
+    Returns:
+        dict: trajectory (net, trial, time, 3) up to the last stimulus step; x (net, trial, D);
+        share (net, 3).
+    """
+    paths = trials["noiseless_rates"][:, :, : study.last + 1]
+    shown = len(spectrum["conditions"]) // 2 - 1  # the condition of mean and axes
+    return {
+        "trajectory": first_three(paths, spectrum["mean"], spectrum["axes"]).astype(np.float32),
+        "x": trials["noiseless_x"],
+        "share": np.pad(spectrum["share"][:, shown], ((0, 0), (0, 3)))[:, :3],
     }
 
 
@@ -224,8 +260,8 @@ def square(n, n_dim, ends=False):
     return x.flatten(0, 1)[None]
 
 
-def rate_maps(study):
-    """Rates at the last stimulus step of noiseless trials over the square.
+def rate_maps(study, step=None):
+    """Rates at a step of noiseless trials over the square; None: the last stimulus step.
 
     Returns:
         dict: x (n_grid,) of either factor; rates (net, x1, x2, unit); correlation (net, unit, 2)
@@ -233,18 +269,35 @@ def rate_maps(study):
     """
     n = study.config.n_grid
     x = square(n, study.tasks[0].n_dim)
-    rates = study.model.represent(study.show(x))[:, :, study.last].numpy()
-    factors = x[0, :, :2].numpy()
-    deviation = rates - rates.mean(1, keepdims=True)
-    norm = np.linalg.norm(deviation, axis=1)[..., None] * np.linalg.norm(factors, axis=0)
-    product = np.einsum("npu,pf->nuf", deviation, factors)
-    correlation = np.full_like(product, np.nan)
-    np.divide(product, norm, out=correlation, where=norm > 1e-6 * norm.max())
+    step = study.last if step is None else step
+    rates = study.model.represent(study.show(x))[:, :, step].numpy()
     return {
-        "x": factors[:n, 1],
+        "x": x[0, :n, 1].numpy(),
         "rates": rates.reshape(len(rates), n, n, -1),
-        "correlation": correlation,
+        "correlation": correlations(rates, x[0, :, :2].numpy()),
     }
+
+
+def correlations(maps, factors):
+    """Correlation of maps over a grid with the factors there, whose mean is 0.
+
+    Args:
+        maps: (net, point, ...).
+        factors: (point, 2).
+
+    Returns:
+        (net, ..., 2); NaN for maps that vary by less than 1e-6 of what is largest in the network.
+    """
+    inside = tuple(range(1, maps.ndim))
+    largest = np.abs(maps).max(inside).reshape(-1, *[1] * (maps.ndim - 1))
+    deviation = maps - maps.mean(1, keepdims=True)
+    norm = np.linalg.norm(deviation, axis=1)[..., None]
+    product = np.einsum("np...,pf->n...f", deviation, factors)
+    correlation = np.full_like(product, np.nan)
+    varies = np.broadcast_to(norm > 1e-6 * np.sqrt(len(factors)) * largest, product.shape)
+    norm = norm * np.linalg.norm(factors, axis=0)
+    np.divide(product, norm, out=correlation, where=varies)
+    return correlation
 
 
 def encoder_pca(study, trials):
@@ -300,6 +353,7 @@ def one_trial(study, trials, decoder):
         dict: time (time,) in ms; inputs (net, time, channel); rates (net, time, unit); decoded
         (net, time, D); x (net, D); outputs (net, time, task), probabilities, or actions where the
         network was trained by squared error, NaN without a readout; range (2,) that these lie in;
+        targets (net, 1 or time, task), actions, of the last steps;
         evidence (2,), the first evidence channel and the one after the last; n_task (net,).
     """
     task, first = study.tasks[0], study.configs[0]
@@ -317,7 +371,86 @@ def one_trial(study, trials, decoder):
         "decoded": decode(rates, decoder["weight"], decoder["bias"])[:, 0],
         "x": trials["noisy_x"][:, 0],
         "outputs": outputs[:, 0].numpy(),
+        "targets": trials["noisy_targets"][:, 0],
         "range": np.array((0, 1) if first["CE_loss"] else (-largest, largest)),
         "evidence": np.array([task.n_fix, task.n_fix + task.n_dim]),
         "n_task": n_task,
     }
+
+
+# ------------------------------------------------------------------ the key numbers
+
+
+def number(values):
+    """Median of what there is, or '-'."""
+    values = np.asarray(values)[np.isfinite(values)]
+    return f"{np.median(values):.2g}" if values.size else "-"
+
+
+def percent(share):
+    """A share in per cent, or '-'."""
+    return f"{100 * share:.0f} %" if np.isfinite(share) else "-"
+
+
+def report_space(study, trials, decoder, pca, rate_maps, **_):
+    """Principal components, decoding, units that respond."""
+    header = ["network", "accuracy", "r2 of x*", "responding units"]
+    steps = [name.split(", ")[1] for name in pca["conditions"][: len(pca["conditions"]) // 2]]
+    header += [f"top 3 PCs: {steps[0]}", *steps[1:-1], f"{steps[-1]} (noiseless / noisy)"]
+    rows = []
+    for net, name in enumerate(study.names):
+        responds = np.isfinite(rate_maps["correlation"][net, :, 0])
+        row = [name, f"{trials['accuracy'][net]:.3f}", f"{decoder['r_sq'][net, study.last]:.3f}"]
+        row += [f"{responds.sum()} of {len(responds)}"]
+        shares = pca["share"][net, :, :3].sum(1).reshape(2, -1).T
+        rows.append(row + [f"{percent(quiet)} / {percent(noisy)}" for quiet, noisy in shares])
+    return util.table(header, rows)
+
+
+# ------------------------------------------------------------------ all of it
+
+
+def carry_out(study, analyze):
+    """Run the analyses of a script, save each as soon as it is there, draw all pictures.
+
+    Args:
+        study: the networks; its settings say where to.
+        analyze: function of the study and of save(name, arrays), which writes an .npz and gives the
+            arrays back.
+
+    Returns:
+        what `analyze` returned, dict name -> arrays.
+
+    Raises:
+        UserError: there are files in the folder, and `overwrite` is not set; `keep` names an
+            analysis that there is not.
+    """
+    config = study.config
+    out = util.make_folder(config.out)
+    if any(out.iterdir()) and not config.overwrite:
+        raise UserError(f"{out}: has files in it; another --out, or --overwrite")
+    about, names = util.provenance(config, study.paths), []
+
+    def save(name, arrays):
+        names.append(name)
+        if not config.keep or name in config.keep:
+            util.save_npz(out / f"{name}.npz", **arrays, **about)
+        return arrays
+
+    with torch.no_grad():
+        results = analyze(study, save)
+    unknown = set(config.keep) - set(names)
+    if unknown:
+        raise UserError(f"keep: no analysis {min(unknown)}; analyses: {', '.join(names)}")
+    if config.pictures:
+        draw(study, results, out)
+    return results
+
+
+def draw(study, results, out):
+    """All pictures of all networks, a folder each."""
+    sys.path.append(str(Path(__file__).resolve().parent / "Figures"))
+    import portraits  # needs Figures/ on the path; matplotlib and plotly only from here on
+
+    for net, name in enumerate(study.names):
+        portraits.draw_all(results, net, util.make_folder(out / name))

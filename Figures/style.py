@@ -1,6 +1,7 @@
 """How every figure looks, and how it finds its data and is written."""
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -29,12 +30,14 @@ COLORS = {
     "gpt-2": "#7b3294",
     "ReLU": "#0072b2",
     "Quad": "#cc3311",
+    "Bound": "#e69f00",
 }
 NAMES = {
     "NoLeak": "RNN, non-leaky",
     "gpt-2": "GPT-2",
     "ReLU": "ReLU encoder",
     "Quad": "quadratic encoder",
+    "Bound": "RNN, free reaction time",
     "ID": "ID: trained and tested on all quadrants",
     "quadrant": "OOD: quadrant really held out",
     "as_released": "OOD as released (half of the fits are ID)",
@@ -57,6 +60,33 @@ plt.rcParams.update(
 )
 
 
+class Missing(UserError):
+    """Data that are not there."""
+
+
+LEFT_OUT = []  # lines on what is not drawn; `run` prints them beside a figure
+
+
+def leave_out(line):
+    """Say on stderr, once the figure is drawn, what is missing in it."""
+    if line not in LEFT_OUT:
+        LEFT_OUT.append(line)
+
+
+def if_there(read, *args):
+    """What read(*args) gives; None, and a line on stderr, where its data are not there."""
+    try:
+        return read(*args)
+    except Missing as error:
+        leave_out(f"{error}; left out")
+
+
+def any_of(*found):
+    """Raise Missing, with the first line of what is left out, where nothing was found."""
+    if not any(found):
+        raise Missing(LEFT_OUT[0])
+
+
 def data(files, needs):
     """Arrays of the .npz files below Data/ that are there; one line on stderr for each that is not.
 
@@ -69,12 +99,73 @@ def data(files, needs):
         if (DATA / path).exists():
             found[key] = load_npz(DATA / path, needs)
         else:
-            print(f"{DATA / path}: not there, its curve is left out", file=sys.stderr)
+            leave_out(f"{DATA / path}: not there, its curve is left out")
     return found
 
 
-MARKS = {"NoLeak": "NoLeak", "LSTM": "LSTM", "GRU": "GRU", "gpt": "gpt-2", "Quad": "Quad"}
+MARKS = {name: name for name in ("NoLeak", "LSTM", "GRU", "Quad", "Bound")}
+MARKS |= {"gpt": "gpt-2", "GPT": "gpt-2"}
 MEASURES = {"_ID": "ID", "_quadrant": "quadrant"}  # ends of file names; none: as released
+
+
+ANALYSES = {  # what each file of analyze.py must hold to be drawn
+    "lines": "x logits x_labels labels n_task n_dim",
+    "one_trial": "time inputs rates decoded x outputs range evidence n_task",
+    "pca": "conditions share",
+    "trajectories": "trajectory x share",
+    "spectrum": "eigenvalues amplification kept n_lead",
+    "rate_maps": "rates correlation",
+    "rate_maps_end": "rates correlation",
+    "encoder": "x projected share",
+}
+
+
+def analyses(folders, *names, also=()):
+    """What analyze.py wrote into each of the folders; one that lacks a file is left out.
+
+    Args:
+        folders: names below Data/, or paths.
+        names: of its files, as 'lines'.
+        also: of files that only some of them have.
+
+    Returns:
+        list of dict name -> arrays, one per folder; with n_task (net,) and `network`, a key of
+        `COLORS`.
+
+    Raises:
+        Missing: no folder has them.
+    """
+    found, missing = [], []
+    for folder in folders:
+        paths = {
+            name: DATA / folder / f"{name}.npz" for name in dict.fromkeys((*names, "one_trial"))
+        }
+        absent = [str(path) for path in paths.values() if not path.exists()]
+        if absent:
+            missing.append(f"{absent[0]}: not there")
+            continue
+        optional = {name: DATA / folder / f"{name}.npz" for name in also}
+        paths |= {name: path for name, path in optional.items() if path.exists()}
+        arrays = {name: load_npz(path, ANALYSES[name].split()) for name, path in paths.items()}
+        trial = arrays["one_trial"]
+        first = str(trial.get("networks", np.array([""]))[0])
+        found.append({**arrays, "n_task": trial["n_task"], "network": network_of(first)})
+    if not found:
+        raise Missing(f"{missing[0]}; analyze.py writes it")
+    for line in missing:
+        leave_out(f"{line}, left out")
+    return found
+
+
+def title(kind):
+    """'RNN, N_task = 24' of what `analyses` returns."""
+    network = kind["network"]
+    return f"{NAMES.get(network, network)}, $N_{{task}}={kind['n_task'][0]}$"
+
+
+def network_of(name):
+    """The architecture that a name of a file or network tells, a key of `COLORS`; else RNN."""
+    return next((network for mark, network in MARKS.items() if mark in name), "RNN")
 
 
 def find(folders, kind, measure, needs):
@@ -97,13 +188,102 @@ def find(folders, kind, measure, needs):
             ends = [m for end, m in MEASURES.items() if path.stem.endswith(end)]
             if (ends or ["as_released"])[0] != measure or "ridge" in path.stem:  # Adam's
                 continue
-            name = next((n for mark, n in MARKS.items() if mark in path.stem), "RNN")
+            name = network_of(path.stem)
             if name not in found:
                 found[name] = load_npz(path, needs)
     if not found:
         places = " or ".join(str(DATA / folder) for folder in folders)
-        raise UserError(f"{places}: no {kind}*.npz of the measure {measure}")
+        raise Missing(f"{places}: no {kind}*.npz of the measure {measure}")
     return {name: found[name] for name in ("RNN", *MARKS.values()) if name in found}
+
+
+ALL_MEASURES = ("ID", "quadrant", "as_released")
+
+
+def condition(folders, mark, kind="r_sq", needs=("r_sq",), network=None, wanted=ALL_MEASURES):
+    """Data of one condition by measure, from files in folders below Data/, ours or the authors'.
+
+    Args:
+        folders, kind, needs: as for `find`.
+        mark: in the file name, with no number going on after it: 'Corr0.2'.
+        network: what `network_of` must tell from folder and file name; None: anything.
+        wanted: measures.
+
+    Returns:
+        dict measure -> arrays; those that are not there are named in one line for stderr.
+    """
+    paths, marked = {}, re.compile(re.escape(mark) + r"(\.0)?(?!\.?\d)")
+    for folder in folders:
+        for path in sorted((DATA / folder).glob(f"{kind}*.npz")):
+            ends = [m for end, m in MEASURES.items() if path.stem.endswith(end)]
+            told = network_of(f"{path.parent.name} {path.stem}")
+            if marked.search(path.stem) and "ridge" not in path.stem and network in (None, told):
+                paths.setdefault((ends or ["as_released"])[0], path)
+    ends = {measure: end for end, measure in MEASURES.items()}
+    missing = [f"{kind}*{mark}*{ends.get(m, '')}.npz" for m in wanted if m not in paths]
+    if missing:
+        leave_out(f"{DATA / folders[0]}: no {' or '.join(missing)}; left out")
+    return {measure: load_npz(paths[measure], needs) for measure in wanted if measure in paths}
+
+
+def sparseness(folders):
+    """Files of sparsity.py, or the authors', in folders below Data/.
+
+    Returns:
+        those of architectures, dict network -> arrays; those of one D each, dict (network, D) ->
+        arrays. Arrays have `rows` (n_tasks, 3): mean over networks, ends of its interval.
+    """
+    paths = [p for folder in folders for p in sorted((DATA / folder).glob("sparsity*.npz"))]
+    if not paths:
+        raise Missing(f"{DATA / folders[0]}: no sparsity*.npz; sparsity.py writes it")
+    arc, by_dim = {}, {}
+    for path in paths:
+        file = load_npz(path, ("sparsity", "confidence_intervals", "n_tasks"))
+        mean, ends = np.nanmean(file["sparsity"], 1), file["confidence_intervals"]
+        if ends.shape != (len(mean), 2):  # (2, n_tasks)
+            ends = ends.T
+        file["rows"] = np.column_stack([mean, ends])
+        network, dim = network_of(path.stem), re.search(r"nDim(\d+)", path.stem)
+        if dim:
+            by_dim[network, int(dim[1])] = file
+        else:
+            arc[network] = file
+    if not arc:
+        leave_out(f"{DATA / folders[0]}: no sparsity*.npz of architectures, left out")
+    if not by_dim:
+        leave_out(f"{DATA / folders[-1]}: no sparsity*.npz of one D each (nDim), left out")
+    return {network: arc[network] for network in COLORS if network in arc}, by_dim
+
+
+def no_data(folders, figure):
+    """The error that says how to make the data of a figure."""
+    places = " or ".join(str(DATA / folder) for folder in folders)
+    return Missing(f"{places}: no data yet; `python sweep.py {figure}` makes them")
+
+
+def of_task(files, n_task, name="r_sq"):
+    """An array at one N_task, (run, split, fit, ...), of each of some files that has it.
+
+    Args:
+        files: dict key -> arrays.
+    """
+    rows = {key: file[name][file["n_tasks"] == n_task] for key, file in files.items()}
+    return {key: r[0] for key, r in rows.items() if len(r) and not np.isnan(r).all()}
+
+
+def stacked(values):
+    """Arrays of different sizes as rows of one, filled up with NaN."""
+    rows = [np.ravel(v) for v in values]
+    full = np.full((len(rows), max(map(len, rows))), np.nan)
+    for i, row in enumerate(rows):
+        full[i, : len(row)] = row
+    return full
+
+
+def counted(values):
+    """'5 networks', '3 to 5 networks' or '1 network', for arrays (run, ...)."""
+    counts = [(~np.isnan(v.reshape(len(v), -1)).all(1)).sum() for v in values]
+    return f"{span(counts)} network{'' if max(counts) == 1 else 's'}"
 
 
 def quartiles(values):
@@ -113,17 +293,79 @@ def quartiles(values):
 
 def n_networks(r_sq):
     """'5 networks', or '3 to 5 networks', for r_sq (n_tasks, runs, splits, fits)."""
-    counts = (~np.isnan(r_sq[:, :, 0, 0])).sum(1)
-    low, high = counts.min(), counts.max()
-    return f"{low} networks" if low == high else f"{low} to {high} networks"
+    return f"{span((~np.isnan(r_sq[:, :, 0, 0])).sum(1))} networks"
+
+
+def span(values):
+    """'84 to 90', or '84' where all round to that."""
+    low, high = f"{min(values):.0f}", f"{max(values):.0f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def curve(ax, x, values, key, **line):
     """Median with the quartiles as a band; values (len(x), ...)."""
     low, mid, high = quartiles(values)
-    ax.fill_between(x, low, high, color=COLORS[key], alpha=0.18, lw=0)
-    name = NAMES.get(key, key)
-    ax.plot(x, mid, "o-", color=COLORS[key], label=name, ms=4, lw=1.5, **line)
+    look = {"color": COLORS.get(key), "label": NAMES.get(key, key), "ms": 4, "lw": 1.5, **line}
+    ax.fill_between(x, low, high, color=look["color"], alpha=0.18, lw=0)
+    ax.plot(x, mid, "o-", **look)
+
+
+def r_sq_axis(ax, floor=-1.0):
+    """r2 up to 1, down to what is drawn or to `floor`."""
+    ax.set_ylim(max(ax.get_ylim()[0], floor), 1)
+
+
+def bars(ax, x, values, label, **look):
+    """Median with the quartiles as an error bar; values (len(x), ...)."""
+    low, mid, high = quartiles(values)
+    ax.errorbar(x, mid, (mid - low, high - mid), fmt="o-", ms=4, lw=1, label=label, **look)
+
+
+def spread(ax, x, values, key, floor, width=0.22):
+    """Every fit as a dot, by network from left to right, quartiles as a box, median as a line.
+
+    Args:
+        x: position.
+        values: (run, split, fit).
+        floor: fits below it are triangles there.
+    """
+    values, color = values[~np.isnan(values)], COLORS[key]
+    at, low = x + width * np.linspace(-0.42, 0.42, values.size), values < floor
+    ax.plot(at[~low], values[~low], "o", color=color, ms=2, mew=0, alpha=0.5)
+    if low.any():  # an empty line that is not clipped upsets the layout
+        ax.plot(at[low], np.full(low.sum(), floor), "v", color=color, ms=3.5, mew=0, clip_on=False)
+    bottom, mid, top = np.percentile(values, [25, 50, 75])
+    ax.bar(x, top - bottom, width, bottom, fc=(*matplotlib.colors.to_rgb(color), 0.2), ec=color)
+    ax.plot([x - width / 2, x + width / 2], [mid, mid], color=color, lw=2)
+
+
+def boxes(ax, conditions, names, floor):
+    """A group of three `spread`s, ID and both OOD tests, per condition.
+
+    Args:
+        conditions: dicts measure -> r2 (run, split, fit); names: theirs.
+        floor: where the axis may end, unless a quartile lies below it.
+    """
+    labels = []
+    every = [values for by_measure in conditions for values in by_measure.values()]
+    floor = min([floor, *(np.nanpercentile(values, 25) for values in every)])
+    for i, (values, name) in enumerate(zip(conditions, names, strict=True)):
+        for x, measure in zip((i - 0.27, i, i + 0.27), ALL_MEASURES, strict=True):
+            if measure in values:
+                spread(ax, x, values[measure], measure, floor)
+        labels.append(f"{name}\n({counted(values.values()) if values else 'no data'})")
+    for measure in ALL_MEASURES:
+        ax.plot([], [], "s", color=COLORS[measure], label=NAMES[measure])
+    ax.set_xticks(range(len(labels)), labels)
+    ax.tick_params(axis="x", length=0)
+    ax.set(ylabel="$r^2$ of decoded $x^*$", xlim=(-0.5, len(labels) - 0.5))
+    r_sq_axis(ax, floor)
+
+
+def colors_of(values):
+    """A colour for each of some numbers, from dark to light as they rise."""
+    values = sorted(values)
+    return dict(zip(values, plt.cm.viridis(np.linspace(0, 0.85, len(values))), strict=True))
 
 
 def theory(ax, value):
@@ -137,6 +379,18 @@ def task_axis(ax, n_tasks):
     ax.set_xticks(n_tasks, [str(n) for n in n_tasks])
     ax.minorticks_off()
     ax.set_xlabel("number of tasks, $N_{task}$")
+
+
+def note(ax, text):
+    """Words in place of a picture."""
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes, color="0.4")
+
+
+def letter(ax, text, x=-0.12, y=1.04):
+    """The letter of a panel, at its upper left."""
+    write_at = ax.text2D if ax.name == "3d" else ax.text
+    write_at(x, y, text, transform=ax.transAxes, weight="bold", size=12, ha="right", va="bottom")
 
 
 def write(fig, name, folder=FIGURES):
@@ -156,21 +410,21 @@ def run(draw, name, folders):
     Args:
         draw: function of the folders that gives the figure.
         name: of the files.
-        folders: below Data/; a folder given on the command line takes their place, and the figure
-            is then written into it.
+        folders: below Data/; a folder given on the command line takes the place of Data/, or, where
+            it has none of them in it, is the only one. The figure is then written into it, or into
+            the folder named after it.
     """
     out = FIGURES
     if len(sys.argv) > 1:
-        out = Path(sys.argv[1]).resolve()
-        folders = (out,)
+        data, out = Path(sys.argv[1]).resolve(), Path(sys.argv[-1]).resolve()
+        below = tuple(data / folder for folder in folders)
+        folders = below if any(folder.is_dir() for folder in below) else (data,)
+    LEFT_OUT.clear()
     try:
         fig = draw(folders)
-        for suffix in ("png", "pdf"):
-            buffer = io.BytesIO()
-            fig.savefig(
-                buffer, format=suffix, metadata={"CreationDate": None} if suffix == "pdf" else None
-            )
-            write_atomic(out / f"{name}.{suffix}", buffer.getvalue())
+        out.mkdir(parents=True, exist_ok=True)
+        write(fig, name, out)
+        print("".join(f"{line}\n" for line in LEFT_OUT), end="", file=sys.stderr)
         print(out / f"{name}.png")
     except (UserError, OSError) as error:
         stop(name, error, 2)
