@@ -9,6 +9,9 @@ of the machine's matrix-product peak, measured here too, and peak memory. And ev
 against its stock module (torch.nn, Hugging Face), looped one network at a time.
 """
 
+import ctrl_c  # noqa: F401
+
+# isort: split
 import os
 import resource
 import statistics

@@ -9,6 +9,9 @@ targets are.
     python tasks.py --task LinearClassificationCentOut --n_task 6 --plot trial.png
 """
 
+import ctrl_c  # noqa: F401
+
+# isort: split
 import math
 import warnings
 from dataclasses import dataclass
