@@ -4,6 +4,9 @@ python results.py            write it
 python results.py --check    say whether README.md holds what the data give
 """
 
+import ctrl_c  # noqa: F401
+
+# isort: split
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,17 +58,28 @@ def measures(folder, name):
     return {m: read(folder, f"r_sq_{name}{end}") for m, end in ENDS.items()}
 
 
-def training(folder, name):
-    """A sentence about how networks were trained, from their log."""
-    path = ROOT / "Data" / folder / name
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    log = [json.loads(line) for line in path.read_text().splitlines()]
-    n_net, minutes = len(log[0]["networks"]), log[-1]["seconds"] / 60
-    return (
-        f"{n_net} networks, seed {log[0]['config']['seed']}, {log[-1]['batch']} batches, trained "
-        f"as one ensemble in {minutes:.0f} minutes on {log[0]['machine']}"
-    )
+def training(kind, n_all):
+    """Words about how the `n_all` networks of a kind were trained, from the logs beside them."""
+    logs = sorted((ROOT / "Networks" / kind).glob("ensemble_*[0-9a-f].jsonl"))
+    if not logs:
+        raise UserError(f"{ROOT / 'Networks' / kind}: no training log (ensemble_*.jsonl)")
+    words = []
+    for path in logs:
+        log = [json.loads(line) for line in path.read_text().splitlines()]
+        n_net, minutes = len(log[0]["networks"]), log[-1]["seconds"] / 60
+        n_all -= n_net
+        words.append(
+            f"{n_net} networks, seed {log[0]['config']['seed']}, {log[-1]['batch']} batches, "
+            f"trained as one ensemble in {minutes:.0f} minutes on {log[0]['machine']}"
+        )
+    if n_all > 0:
+        words.append(f"the log of {n_all} more was not kept")
+    return "; ".join(words)
+
+
+def n_networks(r_sq):
+    """How many networks are in r_sq (n_tasks, runs, splits, fits)."""
+    return int((~np.isnan(r_sq[:, :, 0, 0])).sum())
 
 
 def fig3a():
@@ -85,7 +99,7 @@ def fig3a():
         rows.append(
             [
                 f"{n_task}",
-                int((~np.isnan(values["ID"][:, 0, 0])).sum()),
+                n_networks(values["ID"][None]),
                 *(util.quartiles(values[m]) for m in ENDS),
                 f"{gap:.3f}",
                 *(util.quartiles(ridge[m]["r_sq"][i]) for m in ("ID", "quadrant")),
@@ -97,8 +111,8 @@ def fig3a():
     _, _, n_split, n_fit = one["r_sq"].shape
     text = (
         f"**Figure 3a, RNN.** Median [quartiles] of r2 over networks, {n_split} splits and {n_fit} "
-        f"fits; decoder seed {about['seed']}. {training('Fig3a', 'training.jsonl')}. "
-        "Everything again: `make fig3a`."
+        f"fits; decoder seed {about['seed']}. {training('RNN', n_networks(one['r_sq']))}. "
+        "Everything again: `python sweep.py 3a`."
     )
     return f"{text}\n\n{util.table(header, rows)}"
 
@@ -116,12 +130,11 @@ def comparison(title, networks):
         angles = read(folder, f"decoders_{name}_CELoss")["angles"]
         for i, n_task in enumerate(files["ID"]["n_tasks"]):
             values = [files[m]["r_sq"][i] for m in ENDS]
-            n_net = int((~np.isnan(values[0][:, 0, 0])).sum())
+            n_net = n_networks(values[0][None])
             low, mid, high = np.nanpercentile(angles[i], [25, 50, 75])
             row = [label, n_task, n_net, *map(util.quartiles, values)]
             rows.append([*row, f"{mid:.0f} [{low:.0f}, {high:.0f}]"])
-        log = "training.jsonl" if folder == "Fig3a" else f"training_{name}.jsonl"
-        words.append(f"{label}: {training(folder, log)}.")
+        words.append(f"{label}: {training(name, n_networks(files['ID']['r_sq']))}.")
     text = f"**{title}.** Median [quartiles] of r2 and angle over networks, splits and fits."
     return f"{text} {' '.join(words)}\n\n{util.table(header, rows)}"
 

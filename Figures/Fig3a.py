@@ -1,6 +1,6 @@
 """Figure 3a: r2 of x* decoded from the RNN against N_task, in and out of distribution.
 
-Data: Data/Fig3a/, five networks per N_task, 4 splits x 5 fits each; made by `make fig3a`.
+Data: Data/Fig3a/, five networks per N_task, 4 splits x 5 fits each; made by `python sweep.py 3a`.
 Paper: OOD rises with N_task and the gap to ID closes. Numbers, networks, time and machine:
 results table in README.md.
 """
@@ -20,7 +20,7 @@ def draw(folders):
     """The three measures in one panel."""
     (folder,) = folders
     if not any((style.DATA / folder / file).exists() for file in FILES.values()):
-        raise style.UserError(f"{style.DATA / folder}: no data yet; see `make fig3a` in README.md")
+        raise style.Missing(f"{style.DATA / folder}: no data yet; `python sweep.py 3a` makes them")
     found = style.data(
         {key: Path(folder) / file for key, file in FILES.items()}, ("r_sq", "n_tasks")
     )

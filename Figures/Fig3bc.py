@@ -1,8 +1,9 @@
 """Figures 3b and 3c: OOD r2, and the angle between decoders, for each architecture.
 
 Data: Data/Fig3b,c/ (the RNN's in Data/Fig3a/), five networks per point, 4 splits x 5 fits each;
-made by `make fig3bc`. Paper: the effect does not depend on the architecture, GPT generalises better
-than the RNN at small N_task, and decoders of the two factors become orthogonal. Numbers: README.md.
+made by `python sweep.py 3b`. Paper: the effect does not depend on the architecture, GPT generalises
+better than the RNN at small N_task, and decoders of the two factors become orthogonal. Numbers:
+README.md.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Figure S1: OOD r2 of the RNN behind a ReLU and behind a quadratic random encoder.
 
 Data: Data/FigS1/ (ReLU: Data/Fig3a/), five networks per point, 4 splits x 5 fits each; made by
-`make figS1`. Paper: the effect does not depend on the encoder. Numbers: README.md.
+`python sweep.py S1`. Paper: the effect does not depend on the encoder. Numbers: README.md.
 """
 
 import style

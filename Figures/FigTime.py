@@ -1,8 +1,8 @@
 """r2 as a function of time in the trial, a curve the paper lacks: how well evidence is averaged.
 
 Data: Data/Time/, ridge decoders at every step, N_task = 24, five networks per architecture; made by
-`make figtime`. Theory: 1 - 12 sigma^2 / t for the mean of t samples; 1 / (1 + 12 sigma^2 / t) for
-the best linear estimate, which knows the variance of x*.
+`python sweep.py Time`. Theory: 1 - 12 sigma^2 / t for the mean of t samples; 1 / (1 + 12 sigma^2 /
+t) for the best linear estimate, which knows the variance of x*.
 """
 
 import numpy as np
