@@ -581,11 +581,9 @@ def workers(config):
 def cluster(config):
     """An executor whose jobs run on the workers of a Dask scheduler, and how many at a time."""
     try:
-        import cloudpickle
         import distributed
     except ImportError:
         raise UserError("a scheduler needs Dask: pip install distributed") from None
-    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers need not find this file
     where = config.scheduler or str(config.scheduler_file)
     if config.scheduler_file and not config.scheduler_file.is_file():
         raise UserError(f"no Dask scheduler has written {where}")

@@ -36,7 +36,7 @@ paper.FIGURES = {{
 }}
 paper.ALIASES = {{}}
 """
-RUN = "import sweep, util\nutil.run_script(sweep.main, sweep.Config)\n"
+RUN = f"import runpy\nrunpy.run_path({str(ROOT / 'sweep.py')!r}, run_name='__main__')\n"
 
 
 @pytest.fixture(scope="module")
