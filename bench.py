@@ -6,7 +6,8 @@ Ours against the conventional way, written out below: one network, trials from a
 a Python loop over steps with nn.Linear, torch.optim.Adam. Rounds of both alternate, so that a
 machine that changes its speed changes it for both; numbers are medians over rounds. Also the share
 of the machine's matrix-product peak, measured here too, and peak memory. And every architecture
-against its stock module (torch.nn, Hugging Face), looped one network at a time.
+against its stock module (torch.nn, Hugging Face), looped one network at a time. And the search for
+fixed points against first-order steps.
 """
 
 import ctrl_c  # noqa: F401
@@ -18,6 +19,7 @@ import statistics
 import time
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import neurogym
@@ -26,6 +28,8 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+import analyze
+import fixed_points
 import generalize
 import tasks
 import train
@@ -45,6 +49,9 @@ class Config:
     rounds: int = 7  # of ours and the conventional way in turn
     seconds: float = 1.0  # length of one round of each
     n_fit: int = 5  # decoders per network and split
+    recurrent: Path = Path(__file__).parent / "Networks/RNN/RNN_nTask24_run0.pth"  # fixed points
+    n_start: int = 128  # of their search
+    n_adam: int = 10_000  # steps of the conventional search
     device: Literal["auto", "cpu", "cuda"] = "cpu"  # of our side
 
 
@@ -296,14 +303,56 @@ def bench_decoding(config, device, conventional):
     return rows, memory
 
 
+def descend_with_adam(F, starts, n_step, lr=0.01):
+    """Fixed points the conventional way: first-order steps down q, all starts (net, start, n)."""
+    states = starts.clone().requires_grad_()
+    optimizer = torch.optim.Adam([states], lr=lr)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_step)
+    for _ in range(n_step):
+        fixed_points.speed(F, states).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+    return states.detach()
+
+
+def bench_fixed_points(config):
+    """Rows of the table of fixed points: q where either search ends, from the same starts."""
+    study = analyze.RecurrentStudy(analyze.Config(network=(str(config.recurrent),)))
+    with torch.no_grad():
+        ends = torch.tensor(analyze.visit(study)["ends"]).double()
+        jitter, rngs = study.jitter_of(), study.generators(0)
+        starts = fixed_points.draw_starts(ends, config.n_start, jitter, rngs)
+        F = study.rest_map()
+
+    def ours():
+        with torch.no_grad():
+            return fixed_points.find(F, starts, *study.bounds())["state"]
+
+    rows = []
+    for name, search in (
+        ("damped Gauss-Newton", ours),
+        (f"Adam, {config.n_adam} steps", lambda: descend_with_adam(F, starts, config.n_adam)),
+    ):
+        begin = time.perf_counter()
+        q = fixed_points.speed(F, search())
+        seconds = time.perf_counter() - begin
+        ends_at = [f"{q.quantile(share):.1e}" for share in (0.25, 0.5, 0.75)]
+        rows.append([name, config.n_start, f"{seconds:.1f}", *ends_at])
+    return rows
+
+
 def main(config):
     """Measure and print."""
     warnings.filterwarnings("ignore", category=UserWarning, module="gymnasium")
     unknown = set(config.networks) - set(NETWORKS)
     if unknown:
         raise UserError(f"no network {unknown.pop()}; networks: {', '.join(NETWORKS)}")
-    if min(*config.n_net, *config.n_net_stock) < 1 or config.rounds < 1 or config.n_fit < 1:
-        raise UserError("n_net, rounds and n_fit must be at least 1")
+    if (
+        min(*config.n_net, *config.n_net_stock) < 1
+        or min(config.rounds, config.n_fit, config.n_start, config.n_adam) < 1
+    ):
+        raise UserError("n_net, rounds, n_fit, n_start and n_adam must be at least 1")
     device = util.pick_device(config.device)
     load = os.getloadavg()[0]
     print(f"{util.machine()}; load before the start {load:.2f}")
@@ -323,6 +372,9 @@ def main(config):
     header += ["s for all (adam: 2000 batches)"]
     rows, memory = bench_decoding(config, device, conventional)
     print(f"{util.table(header, rows)}\n\npeak memory {memory} GB")
+    print(f"\nFixed points of {config.recurrent.stem}, float64, all starts at once\n")
+    header = ["search", "starts", "seconds", "q: lower quartile", "median", "upper quartile"]
+    print(util.table(header, bench_fixed_points(config)))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ import tasks
 
 def test_bench_runs_at_tiny_size(script):
     tiny = ("--n_net", 1, 2, "--rounds", 1, "--seconds", 0.05, "--n_fit", 1)
-    tiny += ("--n_net_stock", 1)
+    tiny += ("--n_net_stock", 1, "--n_start", 4, "--n_adam", 20)
     code, out, err = script("bench", *tiny)
     assert code == 0, err
-    assert "matrix peak" in out and "ridge" in out
+    assert "matrix peak" in out and "ridge" in out and "Gauss-Newton" in out
     assert all(f"| {network} " in out for network in bench.NETWORKS)
     assert script("bench", "--rounds", 0)[0] == 2
     assert script("bench", "--networks", "CNN")[0] == 2

@@ -7,6 +7,7 @@ import pytest
 import torch
 from conftest import make
 
+import bench
 import fixed_points as fp
 import util
 
@@ -163,24 +164,11 @@ def test_it_can_stop_as_soon_as_points_are_slow():
     assert found["q"][0].max() > 1e-6
 
 
-def descend_with_adam(F, starts, n_step, lr=0.01):
-    """The conventional way: first-order steps."""
-    states = starts.clone().requires_grad_()
-    optimizer = torch.optim.Adam([states], lr=lr)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_step)
-    for _ in range(n_step):
-        fp.speed(F, states).sum().backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        schedule.step()
-    return states.detach()
-
-
 def test_it_ends_lower_than_adam():
     F, n = network_map(network="GRU")
     starts = uniform(2, 16, n, low=-1, high=1)
     ours = fp.find(F, starts)["q"]
-    adams = fp.speed(F, descend_with_adam(F, starts, 1500))
+    adams = fp.speed(F, bench.descend_with_adam(F, starts, 1500))
     assert ours.max() < 1e-20
     assert ours.median() < adams.median()
 
