@@ -13,7 +13,7 @@ DEMO = demo/$(DEMO_BATCHES)_batches
 setup: .venv/installed
 
 .venv/installed: requirements.txt
-	$(PYTHON) -m venv .venv
+	test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet -r requirements.txt
 	touch $@
 

@@ -76,9 +76,6 @@ class Config:
     n_grid: int = 8  # rate maps: points per factor
     n_fine: int = 61  # classification lines: points per factor
     rule: int = 0  # networks with a rule input: which rule is cued
-    # What is written
-    keep: tuple[str, ...] = ()  # write these .npz only, as 'pca lines'; none: all of them
-    pictures: bool = True  # draw; no-pictures: only the .npz
 
     def check(self):
         """Raise UserError for settings that cannot be meant."""

@@ -1,7 +1,7 @@
 """Out-of-distribution generalisation of trained, frozen networks (SPEC 5).
 
     python generalize.py --networks trained_networks
-    python generalize.py --networks trained_networks --in_distribution --out Data/Fig3a/r_sq_ID.npz
+    python generalize.py --networks trained_networks --in_distribution --out r_sq_ID.npz
     python generalize.py --networks trained_networks --decoder ridge --step 2 5 10 20    r2 in time
     python generalize.py --networks free_rt --stimulus 500 1000 5000    other trial durations
 
@@ -648,8 +648,7 @@ def main(config):
             raise UserError(f"{path}: is a folder")
         if path.exists() and not config.overwrite:
             found = util.load_npz(path)
-            same = str(found.get("measure")) == measure and util.is_made_so(found, config, paths)
-            if not same:
+            if str(found.get("measure")) != measure or util.differs(found, config, paths):
                 raise UserError(f"{path}: made with other settings; another --out, or --overwrite")
     result = generalize(paths, model, configs, config)
     print(report(result, config))

@@ -8,17 +8,20 @@ import ctrl_c  # noqa: F401
 
 # isort: split
 import json
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+import report
 import util
 from util import UserError
 
 ROOT = Path(__file__).resolve().parent
 README = ROOT / "README.md"
 MARKS = {
+    "verdicts": ("<!-- verdicts: written by results.py -->", "<!-- end of verdicts -->"),
     "results": ("<!-- results: written by results.py -->", "<!-- end of results -->"),
     "bench": ("<!-- bench: written by results.py from Data/bench.md -->", "<!-- end of bench -->"),
 }
@@ -139,12 +142,22 @@ def comparison(title, networks):
     return f"{text} {' '.join(words)}\n\n{util.table(header, rows)}"
 
 
+def verdicts():
+    """How many claims have which verdict, and what is not run yet."""
+    rows = report.judged(report.Data(ROOT / "Data"))
+    missing = list(dict.fromkeys(row[0] for row in rows if row[-1] == report.NOT_RUN))
+    words = f"{report.summary_of(rows)} Each with its rule and numbers: [REPORT.md](REPORT.md)."
+    if missing:
+        words += f" Still to be run at full scale: figures {', '.join(missing)}."
+    return textwrap.fill(words, 100)
+
+
 def main(config):
     """Write or compare the parts of README.md between the marks."""
     text = new = README.read_text()
     tables = [fig3a(), *(comparison(title, networks) for title, networks in SETS.items())]
     bench = (ROOT / "Data" / "bench.md").read_text().strip()
-    parts = {"results": "\n\n".join(tables), "bench": bench}
+    parts = {"results": "\n\n".join(tables), "bench": bench, "verdicts": verdicts()}
     for name, (begin, end) in MARKS.items():
         if begin not in new or end not in new:
             raise UserError(f"{README}: the marks around the {name} are missing")

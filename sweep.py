@@ -70,6 +70,8 @@ class Config:
             raise UserError("scheduler and scheduler_file say the same; choose one")
         if self.task_count < 1:
             raise UserError(f"task_count must be at least 1, not {self.task_count}")
+        if self.task_index is None and self.task_count > 1:
+            raise UserError("task_count needs a task_index: which of the tasks this is")
         if self.task_index is not None and not 0 <= self.task_index < self.task_count:
             raise UserError(
                 f"task_index counts from 0 to {self.task_count - 1}, not {self.task_index}"
@@ -132,6 +134,13 @@ def flags(settings):
         else:
             words += [f"--{name}", str(value)]
     return words
+
+
+def measure_of(file, n_dim):
+    """The measure that a file of generalize.py has by its name."""
+    ends = {"_ID": "ID", "_quadrant": "quadrant"}
+    found = [measure for end, measure in ends.items() if file.stem.endswith(end)]
+    return found[0] if found else "as_released" if n_dim == 2 else "quadrant"
 
 
 class Sweep:
@@ -225,8 +234,11 @@ class Sweep:
         wanted = importlib.import_module(product.script).Config(**settings)
         outputs = self.outputs_of(product)
 
+        n_dim = paper.KINDS[product.networks[0][0]].settings.get("n_dim", 2)
+
         def is_done():
-            return all(self.is_made(file, wanted, paths) for file in outputs)
+            measures = {file: measure_of(file, n_dim) for file in outputs}
+            return all(self.is_made(*pair, wanted, paths) for pair in measures.items())
 
         command = [f"{product.script}.py", *flags(settings), "--overwrite"]
         name = f"{product.script} {product.file.removesuffix('.npz')}"
@@ -246,11 +258,11 @@ class Sweep:
         names = [f"{kind}{stem}{end}" for kind in kinds for end in ends]
         return [out.with_name(f"{name}.npz") for name in names]
 
-    def is_made(self, file, config, paths):
+    def is_made(self, file, measure, config, paths):
         """Is this file there, made with these settings from these networks?
 
         Raises:
-            UserError: it was changed by hand.
+            UserError: it was changed by hand, or made with other settings.
         """
         if not file.exists():
             return False
@@ -267,7 +279,15 @@ class Sweep:
             raise UserError(
                 f"{file}: not made by this sweep, or changed by hand; move it away, or --overwrite"
             )
-        return util.is_made_so(found, config, paths)
+        other = util.differs(found, config, paths)
+        if "measure" in found and str(found["measure"]) != measure:
+            other = "settings"
+        stop = not (self.config.overwrite or self.config.list)
+        if stop and other == "settings" and "sha256" in found:
+            raise UserError(
+                f"{file}: made with other settings or networks; move it away, or --overwrite"
+            )
+        return not other
 
     def add_drawing(self, name, figure, products):
         """Add the drawing of a figure."""
@@ -275,7 +295,8 @@ class Sweep:
         picture = self.figures / f"{script.stem}.png"
         command = [f"Figures/{script.name}", str(self.data), str(self.figures)]
         is_done = self.is_newer(picture, script, products)
-        return self.add(Job(f"draw {name}", command, [picture], is_done, products))
+        files = [picture, picture.with_suffix(".pdf")]
+        return self.add(Job(f"draw {name}", command, files, is_done, products))
 
     def add_report(self):
         """Add the writing of REPORT.md, after all else."""
@@ -287,7 +308,8 @@ class Sweep:
 
     def is_newer(self, file, script, jobs):
         """A function that says whether a file is newer than its script and what jobs wrote."""
-        sources = [script, *(path for name in jobs for path in self.jobs[name].outputs)]
+        style = [ROOT / "Figures" / name for name in ("style.py", "portraits.py")]
+        sources = [script, *style, *(path for name in jobs for path in self.jobs[name].outputs)]
 
         def is_done():
             if not file.exists():
@@ -306,7 +328,7 @@ class Sweep:
         kind = job.name.removeprefix("train ")
         configs = list(self.network_configs(kind).values())
         log = self.training(kind)["out"] / f"{train.ensemble_name(configs)}.jsonl"
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        with contextlib.suppress(OSError, ValueError, KeyError, IndexError):
             return json.loads(last_line(log))["batch"] / configs[0]["n_batch"]
         there = sum(path.exists() for path in job.outputs)
         return there / len(job.outputs)
@@ -371,7 +393,8 @@ def report(sweep, n_core):
     left = hours(sweep.work_left(sweep.jobs) * (1 + DECODING) / n_core)
     return (
         f"{util.table(header, rows)}\n{there} of {len(files)} networks in {sweep.networks}; about "
-        f"{left} left on {n_core} cores\nFigures share networks: each is trained once."
+        f"{left} left on {n_core} cores\nFigures share networks: each is trained once, "
+        "and none whose results are there already."
     )
 
 
@@ -383,10 +406,11 @@ STOP = []  # not empty: begin no more
 N_TRY = 4  # a job whose process is killed is begun again so many times less one
 
 
-def run_job(root, command, log, n_thread):
+def run_job(root, command, log, outputs, n_thread):
     """Run one job in a process of its own; on this machine or on a worker of a cluster.
 
-    The log is locked as long as the process lives, whatever happens to its parent.
+    The log is locked as long as the process lives, whatever happens to its parent. Half-written
+    outputs of one that was killed are removed first.
 
     Returns:
         exit code, or `AGAIN`.
@@ -394,10 +418,15 @@ def run_job(root, command, log, n_thread):
     log = Path(log)
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "a") as file:
+        if STOP:
+            return AGAIN
         if is_locked(file):
             while not STOP and is_locked(file):
                 time.sleep(1)
             return AGAIN
+        for path in map(Path, outputs):
+            for left_over in path.parent.glob(f".{path.name}.*.partial"):
+                left_over.unlink()
         threads = {"OMP_NUM_THREADS": str(n_thread), "MKL_NUM_THREADS": str(n_thread)}
         file.write(f"$ {' '.join(command)[:2000]}\n")
         file.flush()
@@ -410,6 +439,8 @@ def run_job(root, command, log, n_thread):
             start_new_session=True,  # Ctrl-C reaches it through `stop_jobs` alone, once
         )
         RUNNING.add(process)
+        if STOP:  # it came while the process began
+            process.terminate()
         try:
             return process.wait()
         finally:
@@ -429,21 +460,21 @@ def stop_jobs():
     """Ask the processes of this machine's jobs to save what they have and stop."""
     STOP.append(True)
     for process in list(RUNNING):
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGINT)
+        process.terminate()
 
 
 class Runner:
-    """Hands jobs to an executor as soon as what they need is there.
+    """Hands jobs to an executor in the order of the figures, as what they need is there.
 
     Args:
         sweep: `Sweep`.
         executor: of `concurrent.futures`, or one that looks like it.
+        n_slot: function that says how many jobs it does at a time.
         n_thread: threads of a job.
     """
 
-    def __init__(self, sweep, executor, n_thread):
-        self.sweep, self.executor, self.n_thread = sweep, executor, n_thread
+    def __init__(self, sweep, executor, n_slot, n_thread):
+        self.sweep, self.executor, self.n_slot, self.n_thread = sweep, executor, n_slot, n_thread
         self.waiting = {name: job for name, job in sweep.jobs.items()}
         self.running = {}  # future -> job
         self.tries, self.done, self.failed = {}, set(), {}
@@ -461,24 +492,28 @@ class Runner:
 
     def submit_ready(self):
         """Submit what can begin; drop what is done, or can never begin."""
+        n_free = self.n_slot() - len(self.running)
         for name, job in list(self.waiting.items()):
             lost = [n for n in job.needs if n in self.failed]
             if lost and not name.startswith(("draw", "write")):  # these take what is there
                 self.failed[name] = f"needs {lost[0]}"
             elif all(n in self.done or n in self.failed for n in job.needs):
+                if name not in self.sweep.needless and n_free <= 0:
+                    continue
                 if name in self.sweep.needless or job.is_done():
                     self.done.add(name)
                 else:
                     self.submit(job)
+                    n_free -= 1
             else:
                 continue
             del self.waiting[name]
 
     def submit(self, job):
-        """Hand a job to the executor; leftovers of killed ones go first."""
-        log = self.log_of(job)
+        """Hand a job to the executor."""
         self.tries[job.name] = self.tries.get(job.name, 0) + 1
-        arguments = str(ROOT), job.command, str(log), self.n_thread
+        outputs = [str(path) for path in job.outputs]
+        arguments = str(ROOT), job.command, str(self.log_of(job)), outputs, self.n_thread
         self.running[self.executor.submit(run_job, *arguments)] = job
 
     def log_of(self, job):
@@ -489,6 +524,7 @@ class Runner:
         """A job's process has ended."""
         killed = isinstance(code, int) and code < 0
         if code == AGAIN or (killed and self.tries[job.name] < N_TRY):
+            self.tries[job.name] -= code == AGAIN
             self.waiting[job.name] = job
         elif code == 0:
             self.done.add(job.name)
@@ -558,19 +594,24 @@ def only_one(sweep):
         yield
 
 
+def count_cores():
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 @contextlib.contextmanager
 def workers(config):
-    """An executor, how many jobs it does at a time, and threads per job."""
+    """An executor, a function that says how many jobs it does at a time, and threads per job."""
     if config.scheduler or config.scheduler_file:
-        with cluster(config) as (executor, n_job):
-            yield executor, n_job, 1
+        with cluster(config) as (executor, n_slot):
+            yield executor, n_slot, 1
         return
-    n_core = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    n_core = count_cores()
     on_gpu = util.pick_device("auto").type == "cuda"
     n_job = config.jobs or (2 if on_gpu else n_core)
     with concurrent.futures.ThreadPoolExecutor(n_job) as executor:
         try:
-            yield executor, n_job, max(1, n_core // n_job)
+            yield executor, lambda: n_job, max(1, n_core // n_job)
         except BaseException:
             stop_jobs()
             executor.shutdown(cancel_futures=True)
@@ -595,10 +636,14 @@ def cluster(config):
     except (OSError, ValueError, TimeoutError) as error:
         raise UserError(f"no Dask scheduler at {where} ({error})") from None
     with client:
-        n_job = sum(client.nthreads().values())
-        if not n_job:
+
+        def n_slot():
+            """Workers may come and go."""
+            return sum(client.nthreads().values())
+
+        if not n_slot():
             raise UserError(f"the scheduler at {where} has no workers")
-        yield client.get_executor(retries=N_TRY), n_job
+        yield client.get_executor(retries=N_TRY), n_slot
 
 
 CONNECT = 10  # seconds to wait for a scheduler
@@ -609,15 +654,14 @@ def main(config):
     config.check()
     sweep = Sweep(config)
     if config.list:
-        n_core = config.jobs or os.cpu_count()
-        print(report(sweep, n_core))
+        print(report(sweep, config.jobs or count_cores()))
         return
     if config.task_index is not None:
         trainings = [name for name, job in sweep.jobs.items() if job.work]
         mine = trainings[config.task_index :: config.task_count]
         sweep.jobs = {name: sweep.jobs[name] for name in mine}
-    with stops_alike(), only_one(sweep), workers(config) as (executor, n_job, n_thread):
-        runner, show = Runner(sweep, executor, n_thread), Show(sweep, n_job)
+    with stops_alike(), only_one(sweep), workers(config) as (executor, n_slot, n_thread):
+        runner, show = Runner(sweep, executor, n_slot, n_thread), Show(sweep, n_slot())
         try:
             runner.run(show)
         finally:
@@ -627,7 +671,8 @@ def main(config):
             f"{len(runner.failed)} of {len(sweep.jobs)} jobs failed, the others are done; logs: "
             f"{sweep.logs}; {'; '.join(f'{k}: {v}' for k, v in runner.failed.items())[:600]}"
         )
-    print(f"done: {', '.join(config.chosen)}; in {sweep.out}")
+    what = ", ".join(config.chosen) if config.task_index is None else f"{len(sweep.jobs)} trainings"
+    print(f"done: {what}; in {sweep.out}")
 
 
 if __name__ == "__main__":

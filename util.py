@@ -349,28 +349,31 @@ def file_sum(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def is_made_so(found, config, paths):
-    """Was a result made with these settings from these networks, as far as they are there?
+def differs(found, config, paths):
+    """In what a result differs from what these settings and networks would give.
 
     Args:
         found: its arrays. A setting that is not in it had its default.
         config: settings of the script that makes it.
-        paths: checkpoints.
+        paths: checkpoints; of those that are not there the name alone is compared.
+
+    Returns:
+        '', 'settings' (or names of networks), or 'networks'.
     """
     if not {"networks", "network_sums", "config"} <= set(found):
-        return False
+        return "settings"
     sums = dict(zip(found["networks"].tolist(), found["network_sums"].tolist(), strict=True))
-    if sorted(sums) != sorted(Path(path).name for path in paths):
-        return False
-    if any(Path(p).exists() and file_sum(p) != sums[Path(p).name] for p in paths):
-        return False
     settings = json.loads(str(found["config"]))
     defaults = {f.name: f.default for f in dataclasses.fields(config)}
-    return all(
+    same = sorted(sums) == sorted(Path(path).name for path in paths) and all(
         settings.get(name, plain({name: defaults[name]})[name]) == value
         for name, value in plain(config).items()
         if name not in ASIDE
     )
+    if not same:
+        return "settings"
+    there = [Path(path) for path in paths if Path(path).exists()]
+    return "networks" if any(file_sum(path) != sums[path.name] for path in there) else ""
 
 
 # ------------------------------------------------------------------ theory and tables

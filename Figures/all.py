@@ -41,6 +41,10 @@ def draw(script):
 
 def main():
     """All scripts; the exit code."""
+    try:
+        style.arguments()
+    except style.UserError as error:
+        style.stop("all.py", error, 2)
     states = []
     for script in sorted(style.FIGURES.glob("Fig*.py")):
         start = time.perf_counter()

@@ -404,6 +404,16 @@ def write(fig, name, folder=FIGURES):
     plt.close(fig)
 
 
+def arguments():
+    """Folders on the command line: none, that of the data, or this and where figures go."""
+    given = [Path(word).resolve() for word in sys.argv[1:]]
+    if len(given) > 2 or any(word.startswith("-") for word in sys.argv[1:]):
+        raise UserError("takes up to two folders, where data are and where figures go; no options")
+    if given and not given[0].is_dir():
+        raise UserError(f"{given[0]}: no such folder")
+    return given
+
+
 def run(draw, name, folders):
     """Draw a figure and write Figures/name.png and .pdf; a failure is one line, exit code 2.
 

@@ -181,6 +181,9 @@ def test_marks_are_whole_numbers(script, tmp_path):
 
 def test_all_draws_what_it_can(tmp_path):
     data = tmp_path / "Data"
+    assert shell("Figures/all.py", data).returncode == 2  # no such folder
+    assert shell("Figures/all.py", "--help").returncode == 2
+    data.mkdir()
     result = shell("Figures/all.py", data, cwd=tmp_path)
     assert result.returncode == 1 and "drawn" not in result.stdout
     assert all(f"{name:10} no data" in result.stdout for name in SCRIPTS)

@@ -141,6 +141,19 @@ def test_data_changed_by_hand_are_noticed(whole, tiny, tmp_path):
         path.write_bytes(kept)
 
 
+def test_results_of_other_settings_or_measures_are_not_replaced(whole, tiny, script):
+    before = contents(whole)
+    code, _, err = tiny(whole, "all", "--quick")
+    assert code == 2 and one_line(err) and "other settings" in err
+    path = whole / "Data/Fig3a/r_sq_RNN_CELoss.npz"
+    arrays = {k: v for k, v in util.load_npz(path).items() if k != "sha256"}
+    util.save_npz(path, **{**arrays, "measure": "quadrant"})
+    code, _, err = tiny(whole, "all")
+    assert code == 2 and one_line(err) and "other settings" in err
+    path.write_bytes(before["Data/Fig3a/r_sq_RNN_CELoss.npz"])
+    assert contents(whole) == before
+
+
 def test_an_array_job_trains_its_part(tiny, tmp_path, whole):
     for index in (0, 1):
         code, _, err = tiny(tmp_path, "all", "--task_index", index, "--task_count", 2)
@@ -161,6 +174,7 @@ def test_an_array_job_trains_its_part(tiny, tmp_path, whole):
         ((), "name figures"),
         (("3a", "--jobs", "-1"), "jobs"),
         (("3a", "--task_index", "2", "--task_count", "2"), "task_index"),
+        (("3a", "--task_count", "2"), "task_index"),
         (("3a", "--scheduler", "a", "--scheduler_file", "b"), "choose one"),
         (("3a", "--scheduler", "tcp://127.0.0.1:9"), "no Dask scheduler"),
         (("3a", "--scheduler_file", "/nowhere/at/all"), "no Dask scheduler"),
@@ -269,7 +283,7 @@ def test_on_a_dask_cluster_with_a_worker_killed(tiny, whole, tmp_path):
 
 def test_every_product_can_be_asked_for_and_has_one_maker(tmp_path):
     jobs = sweep.Sweep(sweep.Config(("all",), out=tmp_path)).jobs
-    outputs = [path for job in jobs.values() for path in job.outputs if path.suffix != ".png"]
+    outputs = [p for job in jobs.values() for p in job.outputs if p.suffix in (".npz", ".pth")]
     assert len(set(outputs)) == len(outputs)
     assert all(need in jobs for job in jobs.values() for need in job.needs)
     for name, figure in paper.FIGURES.items():
