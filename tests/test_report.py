@@ -329,10 +329,7 @@ def test_report_and_check(data, tmp_path, script):
     log(tmp_path, "RNN"), log(tmp_path, "LSTM", 9)  # one is under way
     assert script("report", *options)[0] == 0
     text = options[3].read_text()
-    assert (
-        "Of 22 claims of the paper 22 are reproduced; 0 partly"
-        in text
-    )
+    assert "Of 22 claims of the paper 22 are reproduced; 0 partly" in text
     assert "[3a](Figures/Fig3a.png)" in text and "![Figure 3a](Figures/Fig3a.png)" in text
     assert "[S1]" not in text
     assert (
