@@ -58,9 +58,9 @@ class Config:
     stimulus: tuple[int, ...] = ()  # ms, decode with such stimuli; none: as in training
     seed: int = 0  # of decoders and their trials
     out: Path | None = None  # .npz to write; None: beside the networks
+    save_decoders: bool = True  # write decoders*.npz too, with the angles between their columns
     # write X.npz (as released), X_quadrant.npz and X_ID.npz for out X; with D > 2 or split_var, as
     # the released test is then the held out one or there is none, X.npz (held out) and X_ID.npz
-    save_decoders: bool = True  # write decoders*.npz too, with the angles between their columns
     every_measure: bool = False
     overwrite: bool = False  # replace an .npz that was made with other settings
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU if there is one
@@ -552,8 +552,8 @@ def report(result, config):
             theory = f"{util.r_sq_theory(t, result['sigma']):.3f}" if known else "-"
             texts = [util.quartiles(values[m]) for m in MEASURES]
             rows.append([*when.values(), n_task, n_net, f"{n_split} x {n_fit}", *texts])
-            rows[-1] += [f"{gap:.3f}", theory, spread_of(angles[i, k], 0)]
-            rows[-1] += [spread_of(result[name][i, k], 3) for name in ABSTRACTION_NAMES]
+            rows[-1] += [f"{gap:.3f}", theory, util.quartiles(angles[i, k], 0)]
+            rows[-1] += [util.quartiles(result[name][i, k]) for name in ABSTRACTION_NAMES]
     words = []
     for name, label in ABSTRACTION_NAMES.items():
         chance = result[f"{name}_chance"].reshape(-1, 3)
@@ -562,15 +562,6 @@ def report(result, config):
         words.append(f"{label} {ends}")
     words = f"chance by the geometric null, mean [5 %, 95 %]: {', '.join(words)}"
     return f"{util.table(header, rows)}\n{words}"
-
-
-def spread_of(values, digits):
-    """'median [lower, upper]' quartiles, NaN left out; '-' where nothing is left."""
-    values = values[~np.isnan(values)]
-    if not values.size:
-        return "-"
-    low, mid, high = (f"{v:.{digits}f}" for v in np.percentile(values, [25, 50, 75]))
-    return f"{mid} [{low}, {high}]"
 
 
 def save(path, measure, config, result, paths):

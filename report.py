@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+import analyze
 import paper
 import util
 from util import UserError
@@ -519,16 +520,14 @@ def attractor(data):
 
 def coverage(sheet, with_repetitions):
     """Cells hit by kept points, relative to as many at random over the square; (net, stage)."""
-    out, n = np.zeros(sheet["kept"].shape[:2]), sheet["cells"].shape[-1]
-    edges = np.linspace(-0.5, 0.5, n + 1)
-    for at in np.ndindex(*out.shape):
-        points = sheet["decoded"][at][sheet["kept"][at]]
-        if with_repetitions:
-            again = sheet["jitters_decoded"][at][sheet["jitters_kept"][at]]
-            points = np.concatenate([points, again])
-        hit = np.histogram2d(points[:, 0], points[:, 1], bins=(edges, edges))[0] > 0
-        out[at] = hit.mean() / (1 - (1 - 1 / n**2) ** max(1, len(points)))
-    return out
+    decoded, kept = sheet["decoded"], sheet["kept"]
+    if with_repetitions:
+        again, kept_again = sheet["jitters_decoded"], sheet["jitters_kept"]
+        decoded = np.concatenate([decoded, again.reshape(*again.shape[:2], -1, again.shape[-1])], 2)
+        kept = np.concatenate([kept, kept_again.reshape(*kept.shape[:2], -1)], 2)
+    n = sheet["cells"].shape[-1]
+    hit = (analyze.count_cells(decoded, kept, n) > 0).mean((-2, -1))
+    return hit / analyze.covered_at_most(kept.sum(-1).clip(1), n)
 
 
 @once
@@ -603,8 +602,8 @@ def context_collapses(data, test):
 
 MEAN_OF_SAMPLES = {  # r2 of the best linear unbiased observer of t = 20 samples, by kind of noise
     "Gumbel": 1 - 12 * np.pi**2 / 6 * SIGMA**2 / T,
-    "Anisot": 1 - 12 * (1 + 4) / 2 * SIGMA**2 / T,
-    "Autocorr": 1 - 12 * SIGMA**2 * 1.7 / (0.3 * (T - 2) + 2),  # AR(1), coefficient 0.7
+    "Anisot": util.r_sq_anisotropic(T, SIGMA),
+    "Autocorr": util.r_sq_ar1(T, SIGMA),
 }
 
 

@@ -110,8 +110,7 @@ class Job:
         needs: names of jobs that come first.
         outputs: files it writes.
         is_done: says whether there is nothing left to do.
-        work: networks x batches, of trainings.
-        architecture: of trainings.
+        work, architecture, log: of trainings; networks x batches, and the log of train.py.
     """
 
     name: str
@@ -121,6 +120,7 @@ class Job:
     needs: list = field(default_factory=list)
     work: float = 0.0
     architecture: str = ""
+    log: Path | None = None
 
 
 def flags(settings):
@@ -134,13 +134,6 @@ def flags(settings):
         else:
             words += [f"--{name}", str(value)]
     return words
-
-
-def measure_of(file, n_dim):
-    """The measure that a file of generalize.py has by its name."""
-    ends = {"_ID": "ID", "_quadrant": "quadrant"}
-    found = [measure for end, measure in ends.items() if file.stem.endswith(end)]
-    return found[0] if found else "as_released" if n_dim == 2 else "quadrant"
 
 
 class Sweep:
@@ -202,7 +195,8 @@ class Sweep:
     def add_training(self, kind):
         """Add the training of all networks of a kind."""
         settings, configs = self.training(kind), self.network_configs(kind)
-        snapshot = settings["out"] / f"{train.ensemble_name(list(configs.values()))}.snapshot"
+        log = settings["out"] / f"{train.ensemble_name(list(configs.values()))}.jsonl"
+        snapshot = log.with_suffix(".snapshot")
 
         def is_done():
             return not snapshot.exists() and all(
@@ -212,7 +206,7 @@ class Sweep:
         first = next(iter(configs.values()))
         work = len(configs) * first["n_batch"]
         command = ["train.py", *flags(settings)]
-        job = Job(f"train {kind}", command, list(configs), is_done, [], work, first["network"])
+        job = Job(f"train {kind}", command, list(configs), is_done, [], work, first["network"], log)
         return self.add(job)
 
     def is_trained(self, path, config):
@@ -234,29 +228,30 @@ class Sweep:
         wanted = importlib.import_module(product.script).Config(**settings)
         outputs = self.outputs_of(product)
 
-        n_dim = paper.KINDS[product.networks[0][0]].settings.get("n_dim", 2)
-
         def is_done():
-            measures = {file: measure_of(file, n_dim) for file in outputs}
-            return all(self.is_made(*pair, wanted, paths) for pair in measures.items())
+            return all(self.is_made(*output, wanted, paths) for output in outputs.items())
 
         command = [f"{product.script}.py", *flags(settings), "--overwrite"]
         name = f"{product.script} {product.file.removesuffix('.npz')}"
-        return self.add(Job(name, command, outputs, is_done, needs))
+        return self.add(Job(name, command, list(outputs), is_done, needs))
 
     def outputs_of(self, product):
-        """Files that a measurement writes."""
+        """Files that a measurement writes, and of generalize.py the measure in each."""
         out = self.data / product.file
         if product.script.startswith("analyze"):
-            return [out / f"{name}.npz" for name in product.options["keep"]]
+            return {out / f"{name}.npz": None for name in product.options["keep"]}
         if product.script == "sparsity":
-            return [out]
-        n_dim = paper.KINDS[product.networks[0][0]].settings.get("n_dim", 2)
-        ends = ("", "_quadrant", "_ID") if n_dim == 2 else ("", "_ID")
+            return {out: None}
+        ends = {"": "as_released", "_quadrant": "quadrant", "_ID": "ID"}
+        if "n_dim" in paper.KINDS[product.networks[0][0]].settings:  # D > 2
+            ends = {"": "quadrant", "_ID": "ID"}
         kinds = ("r_sq", "decoders") if product.options.get("save_decoders", True) else ("r_sq",)
         stem = out.stem.removeprefix("r_sq")
-        names = [f"{kind}{stem}{end}" for kind in kinds for end in ends]
-        return [out.with_name(f"{name}.npz") for name in names]
+        return {
+            out.with_name(f"{kind}{stem}{end}.npz"): measure
+            for kind in kinds
+            for end, measure in ends.items()
+        }
 
     def is_made(self, file, measure, config, paths):
         """Is this file there, made with these settings from these networks?
@@ -266,24 +261,24 @@ class Sweep:
         """
         if not file.exists():
             return False
+        stop = not (self.config.overwrite or self.config.list)
         key = file, file.stat().st_mtime_ns
         if key not in self.checked:
             try:
                 self.checked[key] = util.load_npz(file)
             except UserError:
-                if not (self.config.overwrite or self.config.list):
+                if stop:
                     raise
                 self.checked[key] = {}
         found = self.checked[key]
-        if "sha256" not in found and not (self.config.overwrite or self.config.list):
+        if stop and "sha256" not in found:
             raise UserError(
                 f"{file}: not made by this sweep, or changed by hand; move it away, or --overwrite"
             )
         other = util.differs(found, config, paths)
-        if "measure" in found and str(found["measure"]) != measure:
+        if measure and str(found.get("measure")) != measure:
             other = "settings"
-        stop = not (self.config.overwrite or self.config.list)
-        if stop and other == "settings" and "sha256" in found:
+        if stop and other == "settings":
             raise UserError(
                 f"{file}: made with other settings or networks; move it away, or --overwrite"
             )
@@ -325,11 +320,8 @@ class Sweep:
         """Share of a training that is done, from its log."""
         if job.name in self.needless or all(path.exists() for path in job.outputs):
             return 1.0
-        kind = job.name.removeprefix("train ")
-        configs = list(self.network_configs(kind).values())
-        log = self.training(kind)["out"] / f"{train.ensemble_name(configs)}.jsonl"
         with contextlib.suppress(OSError, ValueError, KeyError, IndexError):
-            return json.loads(last_line(log))["batch"] / configs[0]["n_batch"]
+            return json.loads(last_line(job.log))["batch"] * len(job.outputs) / job.work
         there = sum(path.exists() for path in job.outputs)
         return there / len(job.outputs)
 

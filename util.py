@@ -384,10 +384,27 @@ def r_sq_theory(t, sigma=0.2):
     return 1 - 12 * sigma**2 / np.asarray(t, dtype=float)
 
 
-def quartiles(values):
-    """'median [lower, upper]' with three decimals, NaN left out."""
-    low, mid, high = np.nanpercentile(values, [25, 50, 75])
-    return f"{mid:.3f} [{low:.3f}, {high:.3f}]"
+def r_sq_anisotropic(t, sigma=0.2, ratio=2):
+    """The same where the second of two channels has `ratio` times the noise, mean over both."""
+    return 1 - 12 * (sigma**2 + (ratio * sigma) ** 2) / (2 * t)
+
+
+def r_sq_ar1(t, sigma=0.2, a=0.7):
+    """r2 = 1 - 12 sigma^2 / (1' R^-1 1) of generalised least squares, R_ij = a^|i - j|.
+
+    For AR(1) noise of standard deviation sigma 1' R^-1 1 = (t - (t - 2) a) / (1 + a).
+    """
+    return 1 - 12 * sigma**2 * (1 + a) / (t - (t - 2) * a)
+
+
+def quartiles(values, digits=3):
+    """'median [lower, upper]', NaN left out; '-' where nothing is left."""
+    values = np.asarray(values)
+    values = values[~np.isnan(values)]
+    if not values.size:
+        return "-"
+    low, mid, high = (f"{v:.{digits}f}" for v in np.percentile(values, [25, 50, 75]))
+    return f"{mid} [{low}, {high}]"
 
 
 def table(header, rows):

@@ -9,7 +9,9 @@ of factors. Paper: generalisation needs N_task >= D, for both architectures.
 import numpy as np
 import style
 
-DIMS = (2, 4, 6, 8, 10)
+from paper import DIMS
+
+ALL_DIMS = (2, *DIMS)
 COLUMNS = {"RNN": "RNN", "gpt-2": "GPT-2"}
 ROWS = {"r_sq": "OOD $r^2$", "angles": "angle between decoders (degrees)"}
 SIGNS = {  # that need a word
@@ -35,7 +37,7 @@ def draw(folders):
         style.theory(top, style.r_sq_theory(20))
         top.set_title(title)
         bottom.axhline(90, color="0.6", ls="--", lw=1)
-        bottom.set(xlabel="number of factors, $D$", xticks=DIMS, xlim=(1.4, 10.6))
+        bottom.set(xlabel="number of factors, $D$", xticks=ALL_DIMS, xlim=(1.4, 10.6))
     for ax, label, letter in zip(axes[:, 0], ROWS.values(), ("5b", "S12"), strict=True):
         ax.set_ylabel(label)
         style.letter(ax, letter)
@@ -53,7 +55,7 @@ def load(folders, name, network):
     found = {"OOD": {}, "ID": {}, "as_released": {}}
     folders = folders if network == "RNN" else folders[::-1]  # its own first
     kind, beside = ("r_sq", ("ID", "as_released")) if name == "r_sq" else ("decoders", ())
-    for d in DIMS:
+    for d in ALL_DIMS:
         ood = "quadrant" if d == 2 else "as_released"  # D > 2: one OOD measure, its name has no end
         wanted = dict.fromkeys((ood, *beside))
         files = style.condition(folders, f"nDim{d}", kind, (name, "n_tasks"), network, wanted)

@@ -8,8 +8,8 @@ disentangling needs noise. The legend says how far the medians lie below the the
 import numpy as np
 import style
 
-NOISES = (1, 3, 4, 6)  # n_sd_in; sigma is a tenth of it
-N_TASKS = (3, 6, 24)
+from paper import N_TASKS_NOISE, NOISES  # n_sd_in; sigma is a tenth of it
+
 TESTS = ("as_released", "quadrant")
 
 
@@ -23,7 +23,7 @@ def draw(folders):
     fig, axes = style.plt.subplots(1, 2, figsize=(8, 3.8), sharey=True)
     for ax, measure in zip(axes, TESTS, strict=True):
         files = {sigma: found[sigma][measure] for sigma in sorted(found) if measure in found[sigma]}
-        for n_task, color in style.colors_of(N_TASKS).items():
+        for n_task, color in style.colors_of(N_TASKS_NOISE).items():
             values = style.of_task(files, n_task)
             if values:
                 draw_task(ax, np.array(list(values)), values.values(), n_task, color)

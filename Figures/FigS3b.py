@@ -9,13 +9,13 @@ correlations from 0 to 1.
 import numpy as np
 import style
 
-CORRS = (0.2, 0.4, 0.6, 0.8, 1)
+from paper import CORRS
 
 
 def draw(folders):
     """ID and both OOD tests."""
     needs = ("r_sq", "n_tasks")
-    found = {corr: style.condition(folders[:1], f"Corr{corr}", needs=needs) for corr in CORRS}
+    found = {corr: style.condition(folders[:1], f"Corr{corr:g}", needs=needs) for corr in CORRS}
     alone = {path.stem: style.load_npz(path) for path in quartile_files(folders[0])}
     if not any(found.values()) and not alone:
         raise style.no_data(folders[:1], "S3b")

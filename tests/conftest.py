@@ -10,6 +10,7 @@ import torch
 import tasks
 import train
 import util
+from model import checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 torch.set_num_threads(2)
@@ -43,6 +44,17 @@ def make(n_task=(2, 5), runs=(0,), n_neu=16, **settings):
     """A Trainer of small networks."""
     config = train.Config(n_task=n_task, runs=runs, n_neu=n_neu, **settings)
     return train.Trainer(train.network_configs(config), torch.device("cpu"))
+
+
+def save_small(folder, name="net", change=lambda model: None, **settings):
+    """Small untrained networks as files; `change` may alter their weights first."""
+    trainer = make(**settings)
+    with torch.no_grad():
+        change(trainer.model)
+    paths = [folder / f"{name}{net}.pth" for net in range(len(trainer.configs))]
+    for net, path in enumerate(paths):
+        util.save_torch(path, checkpoint(trainer.model, net, trainer.configs[net], [], []))
+    return paths
 
 
 def trials(trainer, n_trial=16):

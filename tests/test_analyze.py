@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, make, one_line
+from conftest import ROOT, one_line, save_small
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 
@@ -15,23 +15,11 @@ import fixed_points
 import study
 import tasks
 import util
-from model import checkpoint
 
 TRAINED = [ROOT / f"tests/data/RNN_nTask{n}_n_batch20000_run0.pth" for n in (24, 2)]
 SMALL = {"n_trial": 24, "n_fit": 256, "n_fine": 9, "n_start": 12, "n_repeat": 4, "n_iter": 20}
 PICTURES = ("trials", "one_trial", "pca", "trajectories", "fixed_points", "spectrum", "sheet")
 PICTURES += ("rate_maps", "encoder", "lines")
-
-
-def saved(folder, name="net", change=lambda model: None, **settings):
-    """Small untrained networks as files; `change` may alter their weights first."""
-    trainer = make(**settings)
-    with torch.no_grad():
-        change(trainer.model)
-    paths = [folder / f"{name}{net}.pth" for net in range(len(trainer.configs))]
-    for net, path in enumerate(paths):
-        util.save_torch(path, checkpoint(trainer.model, net, trainer.configs[net], [], []))
-    return paths
 
 
 def study_of(*paths, **settings):
@@ -57,14 +45,14 @@ def trained():
 
 def test_noise_free_trials_are_those_of_the_task(tmp_path):
     for settings in ({}, {"task": "LinearClassificationBound"}, {"delay": 200}):
-        some = study_of(*saved(tmp_path, **settings))
+        some = study_of(*save_small(tmp_path, **settings))
         quiet = tasks.make_task({**some.configs[0], "n_sd_in": 0.0})
         inputs, _, x = tasks.sample([quiet] * 2, some.generators(0), 5)
         assert torch.equal(some.show(x), inputs)
 
 
 def test_a_cued_task_is_shown_with_its_rule(tmp_path):
-    paths = saved(tmp_path, n_task=(1,), task="ContextDependent")
+    paths = save_small(tmp_path, n_task=(1,), task="ContextDependent")
     for rule in (0, 1):
         some = study_of(*paths, rule=rule)
         inputs, _, _ = tasks.sample(some.tasks, some.generators(0), 5)
@@ -77,7 +65,7 @@ def test_a_cued_task_is_shown_with_its_rule(tmp_path):
 
 @pytest.mark.parametrize("network", ["RNN", "LSTM", "GRU"])
 def test_states_followed_step_by_step_are_those_of_the_network(tmp_path, network):
-    some = study_of(*saved(tmp_path, network=network))
+    some = study_of(*save_small(tmp_path, network=network))
     inputs, _, _ = tasks.sample(some.tasks, some.generators(0), 6)
     states = some.follow(inputs)
     assert states.shape == (2, 6, 22, some.exact.network.n_state)
@@ -114,7 +102,7 @@ def test_the_decoder_reads_x_off_trials_it_has_not_seen(trained):
 
 
 def test_rate_maps_and_their_correlations(tmp_path):
-    some = study_of(*saved(tmp_path), n_grid=4)
+    some = study_of(*save_small(tmp_path), n_grid=4)
     maps = study.rate_maps(some)
     assert maps["rates"].shape == (2, 4, 4, 16)
     np.testing.assert_allclose(maps["x"], [-0.375, -0.125, 0.125, 0.375])
@@ -131,7 +119,7 @@ def test_units_that_do_not_respond_have_no_correlation(tmp_path):
     def silence(model):
         model.network.inp_bias[:, :, :4] = -100
 
-    maps = study.rate_maps(study_of(*saved(tmp_path, change=silence)))
+    maps = study.rate_maps(study_of(*save_small(tmp_path, change=silence)))
     assert np.isnan(maps["correlation"][:, :4]).all()
     assert np.isfinite(maps["correlation"][:, 4:]).any()
 
@@ -207,7 +195,7 @@ KINDS = [
 
 @pytest.mark.parametrize("settings", KINDS, ids=lambda s: "-".join(map(str, s.values())))
 def test_every_kind_of_network_can_be_analyzed(tmp_path, settings):
-    some, found = analysis(*saved(tmp_path, **settings))
+    some, found = analysis(*save_small(tmp_path, **settings))
     low, high = some.bounds()
     state = torch.tensor(found["points"]["state"])
     assert state.isfinite().all() and (state >= low).all() and (state <= high).all()
@@ -252,7 +240,7 @@ def test_a_network_without_points_or_readout_is_drawn_all_the_same(script, tmp_p
         model.network.rec_bias[:] = 1
 
     settings = {"task": "LinearClassificationHighDim", "n_dim": 3, "n_task": (3,)}
-    path = saved(tmp_path, change=move_on, **settings)[0]
+    path = save_small(tmp_path, change=move_on, **settings)[0]
     content = torch.load(path)
     path = tmp_path / "LinProbSigmoidSL16batch1e5LR0.001Noise2NetN0nTrial1nDim3CElossnTask3.pth"
     torch.save({key: content[key] for key in ("state_dict", "encoder")}, path)
@@ -267,9 +255,9 @@ def test_bad_input_is_one_clear_line(script, tmp_path):
     def kill(model):
         model.network.inp_bias[:] = -100
 
-    gpt = saved(tmp_path, "gpt", n_task=(2,), network="gpt-2")[0]
-    dead = saved(tmp_path, "dead", kill, n_task=(2,))[0]
-    good = saved(tmp_path, "good", n_task=(2,))[0]
+    gpt = save_small(tmp_path, "gpt", n_task=(2,), network="gpt-2")[0]
+    dead = save_small(tmp_path, "dead", kill, n_task=(2,))[0]
+    good = save_small(tmp_path, "good", n_task=(2,))[0]
     full = tmp_path / "full"
     full.mkdir()
     (full / "notes.txt").write_text("mine")
@@ -282,7 +270,7 @@ def test_bad_input_is_one_clear_line(script, tmp_path):
         ([dead], "all its units are dead", ()),
         ([tmp_path / "no.pth"], "no such file", ()),
         ([broken], "not a checkpoint", ()),
-        ([good, saved(same, "good", n_task=(2,))[0]], "two networks are called good0", ()),
+        ([good, save_small(same, "good", n_task=(2,))[0]], "two networks are called good0", ()),
         ([good], "n_start must be at least 1", ("--n_start", 0)),
         ([good], "jitter must be", ("--jitters", -1)),
     ):

@@ -6,13 +6,12 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, make, one_line
+from conftest import ROOT, one_line, save_small
 from sklearn.decomposition import PCA
 
 import analyze_transformer
 import tasks
 import util
-from model import checkpoint
 
 TRAINED = ROOT / "Networks/gpt-2/gpt-2_nTask24_run0.pth"
 SMALL = {"n_trial": 24, "n_fit": 256, "n_fine": 9}
@@ -20,15 +19,8 @@ PICTURES = ("trials", "one_trial", "pca", "trajectories", "ends", "attention", "
 PICTURES += ("attention_in_time", "values", "rate_maps", "rate_maps_end", "encoder", "lines")
 
 
-def saved(folder, name="net", change=lambda model: None, **settings):
-    """Small untrained networks as files; `change` may alter their weights first."""
-    trainer = make(**{"network": "gpt-2", "n_head": 4, **settings})
-    with torch.no_grad():
-        change(trainer.model)
-    paths = [folder / f"{name}{net}.pth" for net in range(len(trainer.configs))]
-    for net, path in enumerate(paths):
-        util.save_torch(path, checkpoint(trainer.model, net, trainer.configs[net], [], []))
-    return paths
+def saved(folder, name="net", **settings):
+    return save_small(folder, name, **{"network": "gpt-2", "n_head": 4, **settings})
 
 
 def study_of(*paths, **settings):
@@ -332,7 +324,7 @@ def test_bad_input_is_one_clear_line(script, tmp_path):
             parameter.zero_()
 
     rnn = saved(tmp_path, "rnn", n_task=(2,), network="RNN", n_head=8)[0]
-    dead = saved(tmp_path, "dead", kill, n_task=(2,))[0]
+    dead = saved(tmp_path, "dead", change=kill, n_task=(2,))[0]
     good = saved(tmp_path, "good", n_task=(2,))[0]
     full = tmp_path / "full"
     full.mkdir()

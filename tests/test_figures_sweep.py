@@ -162,14 +162,13 @@ def test_fig_s3b_draws_quartiles_alone(figure, tmp_path):
     assert (tmp_path / "FigS3b.png").exists()
 
 
-def test_ceilings_of_other_noise_are_those_of_least_squares(script):
-    noise = script("FigNoise")
-    assert noise["white"]() == pytest.approx(0.976)
-    assert noise["anisotropic"]() == pytest.approx(0.94)
+def test_ceilings_of_other_noise_are_those_of_least_squares():
+    assert util.r_sq_theory(20) == pytest.approx(0.976)
+    assert util.r_sq_anisotropic(20) == pytest.approx(0.94)
     lag = np.abs(np.subtract.outer(np.arange(20), np.arange(20)))
     variance = 0.2**2 / np.linalg.solve(0.7**lag, np.ones(20)).sum()
-    assert noise["ar1"]() == pytest.approx(1 - 12 * variance)
-    assert noise["ar1"](a=0) == pytest.approx(0.976)
+    assert util.r_sq_ar1(20) == pytest.approx(1 - 12 * variance)
+    assert util.r_sq_ar1(20, a=0) == pytest.approx(0.976)
 
 
 def test_marks_are_whole_numbers(script, tmp_path):
