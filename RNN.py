@@ -27,9 +27,9 @@ def unflat(x, n_trial):
 CACHE = 100_000  # numbers per block of networks on a CPU; half or twice as many make no difference
 
 
-def net_blocks(x):
+def net_blocks(x, at_least=4):
     """Slices over networks, each so small that what is made of it stays in the cache."""
-    at_once = len(x) if x.is_cuda else max(4, CACHE // max(1, x[0].numel()))
+    at_once = len(x) if x.is_cuda else max(at_least, CACHE // max(1, x[0].numel()))
     return [slice(start, start + at_once) for start in range(0, len(x), at_once)]
 
 

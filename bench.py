@@ -13,6 +13,7 @@ fixed points against first-order steps.
 import ctrl_c  # noqa: F401
 
 # isort: split
+import math
 import os
 import resource
 import statistics
@@ -217,21 +218,56 @@ def trainer(n_net, n_task, device, network="RNN"):
     return train.Trainer(train.network_configs(settings), device)
 
 
+class Ours:
+    """The training of an ensemble as train.py does it, with workers where these are worth it."""
+
+    def __init__(self, n_net, n_task, device, network="RNN"):
+        self.trainer = trainer(n_net, n_task, device, network)
+        self.engine = train.share(self.trainer, n_worker=0)
+        self.advance(1)
+
+    def advance(self, n_batch):
+        """Train so many batches more."""
+        self.engine.advance(self.trainer.done + n_batch, 0)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+    def seconds(self, at_least):
+        """Seconds per network and batch, measured for `at_least` seconds."""
+        n_batch, spent = 1, 0.0
+        while spent < at_least:
+            n_batch *= 2 if spent < at_least / 4 else 1.1 * at_least / spent
+            n_batch = math.ceil(n_batch)
+            begin = time.perf_counter()
+            self.advance(n_batch)
+            spent = time.perf_counter() - begin
+        return spent / n_batch / len(self.trainer.configs)
+
+    def close(self):
+        """End its processes. Returns peak memory in GB, of all of them at most."""
+        self.engine.close()
+        n_worker = len(getattr(self.engine, "processes", ()))
+        own, each = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, CHILDREN))
+        return (own + n_worker * each) / 1e6
+
+
+CHILDREN = resource.RUSAGE_CHILDREN
+
+
 def bench_training(config, device, conventional):
     """Rows of the training table."""
     rows = []
     for n_net in config.n_net:
-        ours = trainer(n_net, config.n_task, device)
-        seconds_per_call(ours.step, config.seconds / 2)
+        ours = Ours(n_net, config.n_task, device)
+        ours.seconds(config.seconds / 2)
         times, plain, peaks = [], [], []
         for _ in range(config.rounds):
             peaks.append(matrix_peak(device))
             plain.append(seconds_per_call(conventional.train, config.seconds))
-            times.append(seconds_per_call(ours.step, config.seconds) / n_net)
+            times.append(ours.seconds(config.seconds))
         ratio = statistics.median(p / t for p, t in zip(plain, times, strict=True))
         operations = useful_operations(config.n_task)
         share = statistics.median(operations / t / p for p, t in zip(peaks, times, strict=True))
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         rows.append(
             [
                 n_net,
@@ -239,7 +275,7 @@ def bench_training(config, device, conventional):
                 f"{statistics.median(plain) * 1e3:.2f}",
                 f"{ratio:.1f}",
                 f"{share:.0%}",
-                f"{memory:.2f}",
+                f"{ours.close():.2f}",
             ]
         )
     return rows
@@ -250,16 +286,15 @@ def bench_architectures(config, device):
     rows = []
     for network in config.networks:
         for n_net in config.n_net_stock:
-            ours, stock = (
-                trainer(n_net, config.n_task, device, network),
-                Stock(network, config.n_task),
-            )
-            for warm in (ours.step, stock.train):
-                seconds_per_call(warm, config.seconds / 2)
+            ours = Ours(n_net, config.n_task, device, network)
+            stock = Stock(network, config.n_task)
+            ours.seconds(config.seconds / 2)
+            seconds_per_call(stock.train, config.seconds / 2)
             times, plain = [], []
             for _ in range(config.rounds):
                 plain.append(seconds_per_call(stock.train, config.seconds))
-                times.append(seconds_per_call(ours.step, config.seconds) / n_net)
+                times.append(ours.seconds(config.seconds))
+            ours.close()
             ratio = statistics.median(p / t for p, t in zip(plain, times, strict=True))
             milliseconds = [f"{statistics.median(x) * 1e3:.3f}" for x in (times, plain)]
             rows.append([network, n_net, *milliseconds, f"{ratio:.1f}"])

@@ -700,7 +700,7 @@ class Batches:
     def __init__(self, tasks, generators, batch_sz, trial_num=1, encode=None):
         self.tasks, self.generators, self.batch_sz = list(tasks), list(generators), batch_sz
         self.trial_num, self.encode = trial_num, encode
-        self.position, self.piece = self.BLOCK, None
+        self.position, self.inputs, self.piece = 0, None, None  # None: not drawn yet
 
     @property
     def n_piece(self):
@@ -710,6 +710,8 @@ class Batches:
     def __next__(self):
         """inputs (net, trial, time, channel) and targets of one batch, see `sample`."""
         if self.position == self.BLOCK:
+            self.position, self.inputs = 0, None
+        if self.inputs is None:
             self._draw()
         at = self.position % self.n_piece
         if at == 0 or self.piece is None:
@@ -724,7 +726,7 @@ class Batches:
         n_trial = self.trial_num * self.BLOCK * self.batch_sz
         inputs, targets, _ = sample(self.tasks, self.generators, n_trial)
         self.inputs, self.targets = (in_a_row(x, self.trial_num) for x in (inputs, targets))
-        self.position, self.piece = 0, None
+        self.piece = None
 
     def _encode(self, start):
         """Put the batches from `start` one after the other along time, and encode them."""
@@ -737,7 +739,7 @@ class Batches:
         """Go on with these networks only."""
         self.tasks = [self.tasks[i] for i in nets]
         self.generators = [self.generators[i] for i in nets]
-        if self.position < self.BLOCK:
+        if self.inputs is not None:
             self.before = [self.before[i] for i in nets]
             n_out = max(task.n_out for task in self.tasks)
             self.inputs, self.targets = self.inputs[nets], self.targets[nets][..., :n_out]
@@ -745,17 +747,15 @@ class Batches:
 
     def state_dict(self):
         """What is needed to go on at the next batch."""
-        at_start = self.position == self.BLOCK
-        states = [g.get_state() for g in self.generators] if at_start else self.before
-        return {"generators": states, "position": self.position}
+        is_drawn = self.inputs is not None and self.position < self.BLOCK
+        states = self.before if is_drawn else [g.get_state() for g in self.generators]
+        return {"generators": states, "position": self.position % self.BLOCK}
 
     def load_state_dict(self, state):
         """Go on where `state_dict` was taken."""
         for rng, saved in zip(self.generators, state["generators"], strict=True):
             rng.set_state(saved)
-        if state["position"] < self.BLOCK:
-            self._draw()
-        self.position, self.piece = state["position"], None
+        self.position, self.inputs, self.piece = state["position"], None, None
 
 
 # ------------------------------------------------------------------ a picture

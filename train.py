@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 import tasks
 import util
+import workers
 from model import NETWORKS, Model, check_checkpoint, checkpoint
 from util import Interrupted, UserError
 
@@ -82,13 +83,14 @@ class Config:
     # Where
     out: Path = Path("trained_networks")  # folder for checkpoints
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU if there is one
+    workers: int = 0  # processes that share the networks on a CPU; 0: one per core if worth it
     overwrite: bool = False  # train again what is already there
 
     def check(self):
         """Raise UserError for settings that cannot be meant."""
         if self.network not in NETWORKS:
             raise UserError(f"no network {self.network}; networks: {', '.join(NETWORKS)}")
-        lowest = {"n_batch": 0, "seed": 0, "lr": 0, "n_sd_net": 0, "n_sd_in": 0}
+        lowest = {"n_batch": 0, "seed": 0, "workers": 0, "lr": 0, "n_sd_net": 0, "n_sd_in": 0}
         lowest |= dict.fromkeys(("batch_sz", "n_neu", "tau", "n_layer", "n_head", "trial_num"), 1)
         for name, low in lowest.items():
             value = getattr(self, name)
@@ -148,7 +150,14 @@ class Config:
 
 CENT_OUT, CORR = "LinearClassificationCentOut", "LinearClassificationCorr"
 AUTOCORR, ANISOT = "LinearClassificationAutocorr", "LinearClassificationAnisot"
-ELSEWHERE = ("runs", "out", "device", "overwrite", "autocorr")  # not part of what a network is
+ELSEWHERE = (
+    "runs",
+    "out",
+    "device",
+    "workers",
+    "overwrite",
+    "autocorr",
+)  # not part of what a network is
 
 
 def settled(config):
@@ -327,7 +336,8 @@ class Trainer:
         All trained parameters become views of one vector, so that Adam makes one pass.
         """
         self.weights = loss_weights(self.configs, self.tasks[0], self.device)
-        self.trained = [p for p in self.model.parameters() if p.requires_grad]
+        named = [(k, p) for k, p in self.model.named_parameters() if p.requires_grad]
+        self.names, self.trained = zip(*named, strict=True)
         self.vector = nn.Parameter(torch.cat([p.detach().flatten() for p in self.trained]))
         for parameter, view in zip(self.trained, self.views(self.vector.data), strict=True):
             parameter.data = view
@@ -403,10 +413,7 @@ class Trainer:
 
     def keep(self, nets):
         """Go on with these networks only; the optimiser's moments come along."""
-        moments = {  # shaped as the parameters, but for the number of steps
-            name: value if name == "step" else self.views(value)
-            for name, value in self.optimizer.state[self.vector].items()
-        }
+        moments = self.moments()
         self.model.keep(nets)
         self.configs, self.seeds, self.tasks, self.noise = (
             [items[i] for i in nets] for items in (self.configs, self.seeds, self.tasks, self.noise)
@@ -416,32 +423,50 @@ class Trainer:
         self.loss_hist = [x[nets] for x in self.loss_hist]
         self.confusion_hist = [x[nets] for x in self.confusion_hist]
         self.prepare()
+        self.set_moments(moments, nets)
+
+    def moments(self):
+        """What Adam knows, shaped as the parameters but for the number of steps."""
+        return {
+            name: value if name == "step" else dict(zip(self.names, self.views(value), strict=True))
+            for name, value in self.optimizer.state[self.vector].items()
+        }
+
+    def set_moments(self, moments, nets=slice(None)):
+        """Take over `moments`, those of some networks only."""
+        state = self.optimizer.state[self.vector]
         for name, value in moments.items():
             if name != "step":
-                kept = zip(value, self.trained, strict=True)
-                value = torch.cat([v[nets][..., : p.shape[-1]].flatten() for v, p in kept])
-            self.optimizer.state[self.vector][name] = value
+                kept = zip(self.names, self.trained, strict=True)
+                value = torch.cat([value[k][nets][..., : p.shape[-1]].flatten() for k, p in kept])
+            state[name] = value.to(self.device)
 
     def state_dict(self):
         """Everything a resumed training needs to end with the same weights, bit for bit."""
         return {
+            **self.shared_state(),
             "configs": self.configs,
             "done": self.done,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "data": self.data.state_dict(),
-            "noise": [g.get_state() for g in self.noise],
-            "loss_sum": self.loss_sum,
             "loss_hist": self.loss_hist,
             "confusion_hist": self.confusion_hist,
             "seconds": self.seconds,
             "device": self.device.type,
         }
 
+    def shared_state(self):
+        """What changes with every batch; networks stand first in each entry."""
+        return {
+            "model": self.model.state_dict(),
+            "moments": self.moments(),
+            "data": self.data.state_dict(),
+            "noise": [g.get_state() for g in self.noise],
+            "loss_sum": self.loss_sum,
+        }
+
     def load_state_dict(self, state):
         """Go on where `state_dict` was taken."""
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.set_moments(state["moments"])
         self.data.load_state_dict(state["data"])
         for rng, saved in zip(self.noise, state["noise"], strict=True):
             rng.set_state(saved)
@@ -449,6 +474,37 @@ class Trainer:
         self.loss_sum.copy_(state["loss_sum"])
         self.loss_hist, self.confusion_hist = state["loss_hist"], state["confusion_hist"]
         self.seconds = state["seconds"]
+
+    @classmethod
+    def from_state(cls, state, nets=None):
+        """A Trainer that goes on where `state_dict` was taken, with some of its networks or all."""
+        trainer = cls(state["configs"], torch.device(state["device"]))
+        trainer.load_state_dict(state)
+        if nets is not None and len(nets) < len(trainer.configs):
+            trainer.keep(nets)
+        return trainer
+
+    def advance(self, target, n_since, tick=lambda done: None, stop_asked=lambda: False):
+        """Train up to batch `target`.
+
+        Args:
+            n_since: batches since the last log line, there; 0: no log.
+            tick: is told how many batches are done.
+            stop_asked: says whether to stop on the way.
+
+        Returns:
+            As `log`; None without a log, and stopped on the way.
+        """
+        logits = targets = None
+        while self.done < target:
+            logits, targets = self.step()
+            tick(self.done)
+            if self.done < target and stop_asked():
+                return None
+        return self.log(logits, targets, n_since) if n_since else None
+
+    def close(self):
+        """Nothing to end; `workers.Workers` has processes."""
 
 
 # ------------------------------------------------------------------ the training
@@ -479,10 +535,10 @@ class Progress:
         self.before, seconds = now, now - self.before
         return seconds
 
-    def update(self):
-        """One more batch."""
+    def update(self, done):
+        """So many batches are done."""
         if self.bar is not None:
-            self.bar.update()
+            self.bar.update(done - self.bar.n)
 
     def report(self, done, loss, accuracy):
         """Show the state of training."""
@@ -500,7 +556,16 @@ class Progress:
             self.bar.close()
 
 
-def train(trainer, files, stop_asked):
+def share(trainer, n_worker):
+    """The Trainer itself, or Workers that share its networks; `n_worker` as in `Config`."""
+    n_net = len(trainer.configs)
+    if trainer.device.type != "cpu":
+        return trainer
+    n_worker = n_worker or workers.how_many(n_net, trainer.configs[0]["n_batch"])
+    return trainer if min(n_worker, n_net) == 1 else workers.Workers(trainer, min(n_worker, n_net))
+
+
+def train(trainer, files, stop_asked, n_worker=1):
     """Train to the end, logging and saving snapshots on the way."""
     n_batch = trainer.configs[0]["n_batch"]
     log_at = [max(1, round((i + 1) * n_batch / N_LOG)) for i in range(N_LOG)]
@@ -508,14 +573,15 @@ def train(trainer, files, stop_asked):
     progress = Progress(trainer.done, n_batch, len(trainer.configs))
     saved, cost = time.perf_counter(), 0.0
     logged = max([at for at in log_at if at <= trainer.done], default=0)
+    engine = share(trainer, n_worker)
     try:
         while trainer.done < n_batch:
-            logits, targets = trainer.step()
-            progress.update()
-            if trainer.done in log_at:
-                loss, matrix = trainer.log(logits, targets, trainer.done - logged)
+            target = next(at for at in log_at if at > trainer.done)
+            log = engine.advance(target, target - logged, progress.update, stop_asked)
+            trainer.seconds += progress.lap()
+            if log:
+                loss, matrix = log
                 logged = trainer.done
-                trainer.seconds += progress.lap()
                 times = log_at.count(trainer.done)  # more than 1 where n_batch < 100
                 trainer.loss_hist += [loss] * times
                 trainer.confusion_hist += [matrix] * times
@@ -528,6 +594,8 @@ def train(trainer, files, stop_asked):
                         files.forget_snapshot()
                         raise UserError("no network is left in training; see above")
                     trainer.keep(kept)
+                    engine.close()
+                    engine = share(trainer, n_worker)
                     progress.n_net = len(kept)
                     loss, matrix = loss[kept], matrix[kept]
                 accuracy = matrix.diagonal(dim1=1, dim2=2).sum(1)
@@ -541,7 +609,6 @@ def train(trainer, files, stop_asked):
                     saved = time.perf_counter()
                     cost = saved - before
             if stop_asked():
-                trainer.seconds += progress.lap()
                 files.save_snapshot(trainer)
                 raise Interrupted(
                     f"stopped at batch {trainer.done} of {n_batch}; "
@@ -549,6 +616,7 @@ def train(trainer, files, stop_asked):
                 )
     finally:
         progress.close()
+        engine.close()
 
 
 def find_diverged(trainer, loss):
@@ -639,8 +707,7 @@ class Files:
                     f"{self.snapshot}: begun on {state['device']}; go on with --device "
                     f"{state['device']}, or delete the file to start over"
                 )
-            trainer = Trainer(state["configs"], device)
-            trainer.load_state_dict(state)
+            trainer = Trainer.from_state(state)
             self.diverged = state["diverged"]
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise UserError(
@@ -714,7 +781,7 @@ def main(config):
             n_batch = networks[0]["n_batch"]
             print(f"resuming at batch {trainer.done} of {n_batch} from {files.snapshot}")
         print(f"training {len(trainer.configs)} networks on {device}; log: {files.log_file}")
-        train(trainer, files, stop_asked)
+        train(trainer, files, stop_asked, config.workers)
         for net in range(len(trainer.configs)):
             files.save_network(trainer, net)
         files.forget_snapshot()

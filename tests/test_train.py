@@ -110,16 +110,18 @@ def test_what_is_trained_is_skipped_and_never_overwritten(script, tmp_path):
 LONG = ("--n_task", "2", "5", "--n_batch", "1200", "--n_neu", "8", "--n_sd_net", "1")
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
+@pytest.fixture(scope="module", params=[1, 2])
+def uninterrupted(request, tmp_path_factory):
+    """The long training to its end, and its number of processes."""
     folder = tmp_path_factory.mktemp("uninterrupted")
-    assert shell("train.py", *LONG, "--out", folder).returncode == 0
-    return folder
+    assert shell("train.py", *LONG, "--workers", request.param, "--out", folder).returncode == 0
+    return folder, request.param
 
 
-def start_and_stop(folder, number):
+def start_and_stop(folder, number, n_worker):
     """Start the long training, send a signal once there is a snapshot; returns code, stderr."""
     command = [sys.executable, str(ROOT / "train.py"), *LONG, "--out", str(folder)]
+    command += ["--workers", str(n_worker)]
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -135,15 +137,16 @@ def start_and_stop(folder, number):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_resumes_bit_for_bit(number, uninterrupted, tmp_path):
-    code, err = start_and_stop(tmp_path, number)
+    whole, n_worker = uninterrupted
+    code, err = start_and_stop(tmp_path, number, n_worker)
     if number == signal.SIGKILL:
         assert code == -signal.SIGKILL
     else:
         assert code == 130 and one_line(err) and "the same command goes on" in err
     assert not list(tmp_path.glob("*.pth"))
-    again = shell("train.py", *LONG, "--out", tmp_path)
+    again = shell("train.py", *LONG, "--workers", n_worker, "--out", tmp_path)
     assert again.returncode == 0 and "resuming at batch" in again.stdout
-    same(uninterrupted, tmp_path)
+    same(whole, tmp_path)
     assert not list(tmp_path.glob("*.snapshot")) and not list(tmp_path.glob(".*.partial"))
     (log,) = tmp_path.glob("*.jsonl")
     batches = [json.loads(line).get("batch", 0) for line in log.read_text().splitlines()]
