@@ -163,7 +163,8 @@ class Recurrence(torch.autograd.Function):
         if noise is not None:
             fs += noise
         states = fs if plain else torch.empty_like(fs)
-        f_at, r_at = fs.unbind(1), states.unbind(1)
+        f_at = fs.unbind(1)
+        r_at = f_at if plain else states.unbind(1)
         f(f_at[0], f_at[0])  # r(0) = 0
         if not plain:
             torch.mul(f_at[0], alpha, out=r_at[0])
