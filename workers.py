@@ -4,12 +4,16 @@ Networks do not touch each other, so a core that trains some of them alone never
 others; threads that share each product do, many times a batch. train.py uses this on a CPU.
 """
 
-import contextlib
+import ctrl_c  # noqa: F401
+
+# isort: split
 import io
 import multiprocessing
 import signal
+import subprocess
+import sys
 import time
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 
 import torch
 import torch.nn.functional as F
@@ -46,8 +50,7 @@ class Workers:
     The Trainer itself stands still; `gather` brings it to where the workers are.
 
     Args:
-        trainer: has `configs`, `done`, `state_dict`, `load_state_dict`, and for the workers the
-            static `from_state(state, nets)`, `step()` and `log(logits, targets, n_since)`.
+        trainer: train.Trainer, on a CPU.
         n_worker: processes.
     """
 
@@ -55,23 +58,21 @@ class Workers:
         self.trainer, n_net = trainer, len(trainer.configs)
         self.shares = [list(range(n_net))[i::n_worker] for i in range(n_worker)]
         n_thread = max(1, torch.get_num_threads() // n_worker)
-        context = multiprocessing.get_context("spawn")
         self.pipes, self.processes = [], []
         held = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # processes are born with it
         try:
-            for nets in self.shares:
-                ours, theirs = context.Pipe()
-                arguments = theirs, type(trainer).from_state, nets, n_thread
-                process = context.Process(target=work, args=arguments, daemon=True)
-                process.start()
-                theirs.close()
+            for _ in self.shares:
+                ours, theirs = multiprocessing.Pipe()
+                fd = theirs.fileno()
+                command = [sys.executable, __file__, str(fd), str(n_thread)]
+                self.processes.append(subprocess.Popen(command, pass_fds=[fd]))
                 self.pipes.append(ours)
-                self.processes.append(process)
+                theirs.close()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
         state = packed(trainer.state_dict())
-        for pipe in self.pipes:
-            self.send(pipe, state)
+        for pipe, nets in zip(self.pipes, self.shares, strict=True):
+            self.send(pipe, (state, nets))
 
     def advance(self, target, n_since, tick=lambda done: None, stop_asked=lambda: False):
         """Train up to batch `target`; as `Trainer.advance`.
@@ -123,6 +124,8 @@ class Workers:
             word, done, value = pipe.recv()
         except (EOFError, OSError):
             self.mourn()
+        if word == "failed":
+            raise UserError(f"a worker process failed: {value}")
         at[pipe] = done
         if word == "there":
             logs[pipe] = value
@@ -174,22 +177,23 @@ class Workers:
         for pipe, process in zip(self.pipes, self.processes, strict=True):
             pipe.close()
             process.kill()
-            process.join()
+            process.wait()
 
 
-def work(pipe, from_state, nets, n_thread):
+def work(pipe):
     """A worker: follow orders until the main process is gone."""
-    torch.set_num_threads(n_thread)
-    with contextlib.suppress(EOFError, OSError):
-        trainer = from_state(unpacked(pipe.recv()), nets)
-        while True:
-            order, *values = pipe.recv()
-            if order == "go":
-                train_until(pipe, trainer, *values)
-            elif order == "halt":
-                pipe.send(("halted", trainer.done, None))
-            else:
-                pipe.send(packed(trainer.shared_state()))
+    from train import Trainer  # which imports this module
+
+    state, nets = pipe.recv()
+    trainer = Trainer.from_state(unpacked(state), nets)
+    while True:
+        order, *values = pipe.recv()
+        if order == "go":
+            train_until(pipe, trainer, *values)
+        elif order == "halt":
+            pipe.send(("halted", trainer.done, None))
+        else:
+            pipe.send(packed(trainer.shared_state()))
 
 
 def train_until(pipe, trainer, target, n_since):
@@ -204,3 +208,22 @@ def train_until(pipe, trainer, target, n_since):
     if trainer.done == target:
         log = packed(trainer.log(logits, targets, n_since)) if n_since else None
         pipe.send(("there", target, log))
+
+
+def main(fd, n_thread):
+    """Be a worker, at the other end of a pipe."""
+    pipe = Connection(int(fd))
+    torch.set_num_threads(int(n_thread))
+    try:
+        work(pipe)
+    except (EOFError, ConnectionError):
+        pass  # the main process has gone
+    except (MemoryError, RuntimeError) as error:
+        pipe.send(("failed", 0, f"{error!r:.200}"))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        print("workers.py: train.py starts this, see its --workers", file=sys.stderr)
+        sys.exit(2)
+    main(*sys.argv[1:])

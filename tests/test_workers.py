@@ -31,7 +31,7 @@ def crew():
     yield share
     for one in every:
         one.close()
-        assert not any(process.is_alive() for process in one.processes)
+        assert all(process.poll() is not None for process in one.processes)
 
 
 def close(first, second):
