@@ -592,15 +592,19 @@ def count_cores():
 
 
 @contextlib.contextmanager
-def workers(config):
-    """An executor, a function that says how many jobs it does at a time, and threads per job."""
+def workers(config, n_training):
+    """An executor, a function that says how many jobs it does at a time, and threads per job.
+
+    A job gets several cores where there are fewer trainings in all; those that are done count too,
+    so that one that goes on does so with as many as before.
+    """
     if config.scheduler or config.scheduler_file:
         with cluster(config) as (executor, n_slot):
             yield executor, n_slot, 1
         return
     n_core = count_cores()
     on_gpu = util.pick_device("auto").type == "cuda"
-    n_job = config.jobs or (2 if on_gpu else n_core)
+    n_job = config.jobs or (2 if on_gpu else max(1, min(n_core, n_training)))
     with concurrent.futures.ThreadPoolExecutor(n_job) as executor:
         try:
             yield executor, lambda: n_job, max(1, n_core // n_job)
@@ -652,8 +656,13 @@ def main(config):
         trainings = [name for name, job in sweep.jobs.items() if job.work]
         mine = trainings[config.task_index :: config.task_count]
         sweep.jobs = {name: sweep.jobs[name] for name in mine}
-    with stops_alike(), only_one(sweep), workers(config) as (executor, n_slot, n_thread):
-        runner, show = Runner(sweep, executor, n_slot, n_thread), Show(sweep, n_slot())
+    n_training = sum(bool(job.work) for job in sweep.jobs.values())
+    with (
+        stops_alike(),
+        only_one(sweep),
+        workers(config, n_training) as (executor, n_slot, n_thread),
+    ):
+        runner, show = Runner(sweep, executor, n_slot, n_thread), Show(sweep, n_slot() * n_thread)
         try:
             runner.run(show)
         finally:

@@ -759,6 +759,7 @@ class Files:
 def main(config):
     """Train what is not there yet, and save each network in a file of its own."""
     config.check()
+    util.flush_denormals()
     device = util.pick_device(config.device)
     networks = network_configs(config)
     for c in networks:

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 import torch
 import torch.nn.functional as F
 
+import util
 from util import UserError
 
 STOPS = {signal.SIGINT, signal.SIGTERM}  # for the main process; it tells the workers
@@ -214,6 +215,7 @@ def main(fd, n_thread):
     """Be a worker, at the other end of a pipe."""
     pipe = Connection(int(fd))
     torch.set_num_threads(int(n_thread))
+    util.flush_denormals()
     try:
         work(pipe)
     except (EOFError, ConnectionError):

@@ -666,6 +666,12 @@ def test_a_resumed_training_is_the_same_bit_for_bit(settings, tmp_path):
     assert not torch.equal(first.model.readout.out_weight, whole.model.readout.out_weight)
 
 
+def test_moments_of_silent_units_become_zero():
+    smallest = torch.tensor([2.0**-126])  # of full precision
+    util.flush_denormals()
+    assert smallest > 0 and (0.5 * smallest).item() == 0
+
+
 def test_help_names_every_setting(capsys):
     with pytest.raises(SystemExit) as stop:
         util.parse(train.Config, ["--help"])
