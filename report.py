@@ -769,22 +769,33 @@ def sources(data):
     return util.table(header, rows)
 
 
-def trainings(data):
-    """Sentences about finished trainings, from the logs beside the networks."""
-    folder = data.folder.resolve().parent / "Networks"
-    n_log, seconds, names, seeds, machines = 0, 0.0, set(), set(), set()
-    for path in sorted(folder.glob("*/ensemble_*[0-9a-f].jsonl")):
+LOG_HEAD = {"networks", "machine", "config"}
+
+
+def logs_of(folders):
+    """First and last line of every finished training's log in these folders, as dicts."""
+    for path in sorted(path for f in folders for path in f.glob("ensemble_*[0-9a-f].jsonl")):
         try:
             lines = path.read_text().splitlines()
             head, last = json.loads(lines[0]), json.loads(lines[-1])
             if last.get("batch") != head["config"]["n_batch"]:
                 continue  # under way
-            n_log, seconds = n_log + 1, seconds + last["seconds"]
-            names |= {(path.parent.name, name) for name in head["networks"]}
-            seeds.add(str(head["config"]["seed"]))
-            machines.add(head["machine"])
+            if not (head.keys() >= LOG_HEAD and "seconds" in last):
+                raise KeyError("networks, machine or seconds")
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise UserError(f"{path}: not a log of train.py ({error!r})") from None
+        yield head, last
+
+
+def trainings(data):
+    """Sentences about finished trainings, from the logs beside the networks."""
+    folder = data.folder.resolve().parent / "Networks"
+    n_log, seconds, names, seeds, machines = 0, 0.0, set(), set(), set()
+    for head, last in logs_of(sorted(folder.glob("*"))):
+        n_log, seconds = n_log + 1, seconds + last["seconds"]
+        names |= set(head["networks"])
+        seeds.add(str(head["config"]["seed"]))
+        machines.add(head["machine"])
     if not n_log:
         return "No logs of finished trainings are there."
     return (

@@ -61,22 +61,20 @@ def measures(folder, name):
     return {m: read(folder, f"r_sq_{name}{end}") for m, end in ENDS.items()}
 
 
-def training(kind, n_all):
-    """Words about how the `n_all` networks of a kind were trained, from the logs beside them."""
-    logs = sorted((ROOT / "Networks" / kind).glob("ensemble_*[0-9a-f].jsonl"))
-    if not logs:
-        raise UserError(f"{ROOT / 'Networks' / kind}: no training log (ensemble_*.jsonl)")
-    words = []
-    for path in logs:
-        log = [json.loads(line) for line in path.read_text().splitlines()]
-        n_net, minutes = len(log[0]["networks"]), log[-1]["seconds"] / 60
-        n_all -= n_net
-        words.append(
-            f"{n_net} networks, seed {log[0]['config']['seed']}, {log[-1]['batch']} batches, "
-            f"trained as one ensemble in {minutes:.0f} minutes on {log[0]['machine']}"
-        )
-    if n_all > 0:
-        words.append(f"the log of {n_all} more was not kept")
+def training(kind, networks):
+    """Words about how these networks of a kind were trained, from the logs beside them."""
+    left, words = {Path(name).stem for name in networks.tolist()}, []
+    for head, last in report.logs_of([ROOT / "Networks" / kind]):
+        there = left & set(head["networks"])
+        if there:
+            left -= there
+            words.append(
+                f"{len(there)} networks, seed {head['config']['seed']}, {last['batch']} batches, "
+                f"trained as one ensemble in {last['seconds'] / 60:.0f} minutes on "
+                f"{head['machine']}"
+            )
+    if left:
+        words.append(f"the log of {len(left)} more was not kept")
     return "; ".join(words)
 
 
@@ -114,7 +112,7 @@ def fig3a():
     _, _, n_split, n_fit = one["r_sq"].shape
     text = (
         f"**Figure 3a, RNN.** Median [quartiles] of r2 over networks, {n_split} splits and {n_fit} "
-        f"fits; decoder seed {about['seed']}. {training('RNN', n_networks(one['r_sq']))}. "
+        f"fits; decoder seed {about['seed']}. {training('RNN', one['networks'])}. "
         "Everything again: `python sweep.py 3a`."
     )
     return f"{text}\n\n{util.table(header, rows)}"
@@ -137,7 +135,7 @@ def comparison(title, networks):
             low, mid, high = np.nanpercentile(angles[i], [25, 50, 75])
             row = [label, n_task, n_net, *map(util.quartiles, values)]
             rows.append([*row, f"{mid:.0f} [{low:.0f}, {high:.0f}]"])
-        words.append(f"{label}: {training(name, n_networks(files['ID']['r_sq']))}.")
+        words.append(f"{label}: {training(name, files['ID']['networks'])}.")
     text = f"**{title}.** Median [quartiles] of r2 and angle over networks, splits and fits."
     return f"{text} {' '.join(words)}\n\n{util.table(header, rows)}"
 
