@@ -28,7 +28,10 @@ CACHE = 100_000  # numbers per block of networks on a CPU; half or twice as many
 
 
 def net_blocks(x, at_least=4):
-    """Slices over networks, each so small that what is made of it stays in the cache."""
+    """Slices over networks, each so small that what is made of it stays in the cache.
+
+    None is smaller than `at_least` networks, below which the overhead of a call would show.
+    """
     at_once = len(x) if x.is_cuda else max(at_least, CACHE // max(1, x[0].numel()))
     return [slice(start, start + at_once) for start in range(0, len(x), at_once)]
 

@@ -219,16 +219,18 @@ def trainer(n_net, n_task, device, network="RNN"):
 
 
 class Ours:
-    """The training of an ensemble as train.py does it, with workers where these are worth it."""
+    """The training of an ensemble as train.py does it; `n_worker` as its --workers."""
 
-    def __init__(self, n_net, n_task, device, network="RNN"):
+    def __init__(self, n_net, n_task, device, network="RNN", n_worker=0):
         self.trainer = trainer(n_net, n_task, device, network)
-        self.engine = train.share(self.trainer, n_worker=0)
+        self.engine = train.share(self.trainer, n_worker)
+        self.done = 0
         self.advance(1)
 
     def advance(self, n_batch):
         """Train so many batches more."""
-        self.engine.advance(self.trainer.done + n_batch, 0)
+        self.done += n_batch
+        self.engine.advance(self.done, 0)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
 
@@ -244,40 +246,64 @@ class Ours:
         return spent / n_batch / len(self.trainer.configs)
 
     def close(self):
-        """End its processes. Returns peak memory in GB, of all of them at most."""
+        """End its processes. Returns peak memory in GB, of all of them together at most."""
+        workers = getattr(self.engine, "processes", ())
+        peak = sum(peak_memory(pid) for pid in ("self", *(worker.pid for worker in workers)))
         self.engine.close()
-        n_worker = len(getattr(self.engine, "processes", ()))
-        own, each = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, CHILDREN))
-        return (own + n_worker * each) / 1e6
+        return peak
 
 
-CHILDREN = resource.RUSAGE_CHILDREN
+def peak_memory(pid="self"):
+    """Of one process, in GB; where there is no /proc, of this one only."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except FileNotFoundError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6 if pid == "self" else 0.0
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e6
+
+
+def against(plain, config, sizes, n_net):
+    """Seconds of a plain way, and per network and batch of ours with workers and in one process.
+
+    Args:
+        plain: function that trains one network for one batch.
+        sizes: arguments of `Ours` after `n_net`.
+
+    Returns:
+        arrays (round,) by name, with the peak of matrix products, and peak memory in GB.
+    """
+    ways = {"ours": Ours(n_net, *sizes)}
+    is_shared = ways["ours"].engine is not ways["ours"].trainer
+    if is_shared:
+        ways["one process"] = Ours(n_net, *sizes, n_worker=1)
+    for way in ways.values():
+        way.seconds(config.seconds / 2)
+    seconds_per_call(plain, config.seconds / 2)
+    found = {name: [] for name in ("peak", "plain", *ways)}
+    for _ in range(config.rounds):
+        found["peak"].append(matrix_peak(sizes[1]))
+        found["plain"].append(seconds_per_call(plain, config.seconds))
+        for name, way in ways.items():
+            found[name].append(way.seconds(config.seconds))
+    memory = ways["ours"].close()
+    found = {name: np.array(values) for name, values in found.items()}
+    return {"one process": found["ours"], **found}, memory
+
+
+def milliseconds(found):
+    """Columns of a table: ours, ours in one process, the plain way, and the ratio to ours."""
+    times = [f"{np.median(found[name]) * 1e3:.3f}" for name in ("ours", "one process", "plain")]
+    return [*times, f"{np.median(found['plain'] / found['ours']):.1f}"]
 
 
 def bench_training(config, device, conventional):
     """Rows of the training table."""
     rows = []
+    operations = useful_operations(config.n_task)
     for n_net in config.n_net:
-        ours = Ours(n_net, config.n_task, device)
-        ours.seconds(config.seconds / 2)
-        times, plain, peaks = [], [], []
-        for _ in range(config.rounds):
-            peaks.append(matrix_peak(device))
-            plain.append(seconds_per_call(conventional.train, config.seconds))
-            times.append(ours.seconds(config.seconds))
-        ratio = statistics.median(p / t for p, t in zip(plain, times, strict=True))
-        operations = useful_operations(config.n_task)
-        share = statistics.median(operations / t / p for p, t in zip(peaks, times, strict=True))
-        rows.append(
-            [
-                n_net,
-                f"{statistics.median(times) * 1e3:.3f}",
-                f"{statistics.median(plain) * 1e3:.2f}",
-                f"{ratio:.1f}",
-                f"{share:.0%}",
-                f"{ours.close():.2f}",
-            ]
-        )
+        found, memory = against(conventional.train, config, (config.n_task, device), n_net)
+        share = np.median(operations / found["ours"] / found["peak"])
+        rows.append([n_net, *milliseconds(found), f"{share:.0%}", f"{memory:.2f}"])
     return rows
 
 
@@ -286,18 +312,9 @@ def bench_architectures(config, device):
     rows = []
     for network in config.networks:
         for n_net in config.n_net_stock:
-            ours = Ours(n_net, config.n_task, device, network)
-            stock = Stock(network, config.n_task)
-            ours.seconds(config.seconds / 2)
-            seconds_per_call(stock.train, config.seconds / 2)
-            times, plain = [], []
-            for _ in range(config.rounds):
-                plain.append(seconds_per_call(stock.train, config.seconds))
-                times.append(ours.seconds(config.seconds))
-            ours.close()
-            ratio = statistics.median(p / t for p, t in zip(plain, times, strict=True))
-            milliseconds = [f"{statistics.median(x) * 1e3:.3f}" for x in (times, plain)]
-            rows.append([network, n_net, *milliseconds, f"{ratio:.1f}"])
+            stock, sizes = Stock(network, config.n_task), (config.n_task, device, network)
+            found, _ = against(stock.train, config, sizes, n_net)
+            rows.append([network, n_net, *milliseconds(found)])
     return rows
 
 
@@ -327,7 +344,7 @@ def bench_decoding(config, device, conventional):
         seconds = seconds_per_call(lambda: decode(generalize.fit_adam), 0)
         adam.append(seconds / n_decoder / generalize.CHUNK)
         ridge.append(seconds_per_call(lambda: decode(generalize.fit_ridge), 0) / n_decoder)
-    memory = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f}"
+    memory = f"{peak_memory():.2f}"
     ratio = statistics.median(p / t for p, t in zip(plain, adam, strict=True))
     adam, ridge, plain = (statistics.median(t) * 1e3 for t in (adam, ridge, plain))
     full = n_decoder * adam * 2000 / 1e3
@@ -379,6 +396,7 @@ def bench_fixed_points(config):
 
 def main(config):
     """Measure and print."""
+    util.flush_denormals()
     warnings.filterwarnings("ignore", category=UserWarning, module="gymnasium")
     unknown = set(config.networks) - set(NETWORKS)
     if unknown:
@@ -396,11 +414,12 @@ def main(config):
     print(f"matrix peak {matrix_peak(device) / 1e9:.0f} Gflop/s (float32, 2048 x 2048)")
     conventional = Conventional(config.n_task)
     print(f"\nTraining, N_task = {config.n_task}, 22 steps, batch 16, {config.rounds} rounds\n")
-    header = ["networks", "ms per network and batch", "conventional ms", "times as fast"]
+    ours = ["ms per network and batch", "in one process"]
+    header = ["networks", *ours, "conventional ms", "times as fast"]
     header += ["share of peak", "peak memory so far, GB"]
     print(util.table(header, bench_training(config, device, conventional)))
     print("\nTraining, against the stock module looped one network at a time\n")
-    header = ["architecture", "networks", "ms per network and batch", "stock ms", "times as fast"]
+    header = ["architecture", "networks", *ours, "stock ms", "times as fast"]
     print(util.table(header, bench_architectures(config, device)))
     print(f"\nDecoding, ID and OOD, 4 splits x {config.n_fit} fits\n")
     header = ["decoder", "side by side", "ms per decoder", "conventional ms", "times as fast"]

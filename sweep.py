@@ -462,11 +462,12 @@ class Runner:
         sweep: `Sweep`.
         executor: of `concurrent.futures`, or one that looks like it.
         n_slot: function that says how many jobs it does at a time.
-        n_thread: threads of a job.
+        n_core: cores of this machine; 0 for a cluster, whose slots have one each.
     """
 
-    def __init__(self, sweep, executor, n_slot, n_thread):
-        self.sweep, self.executor, self.n_slot, self.n_thread = sweep, executor, n_slot, n_thread
+    def __init__(self, sweep, executor, n_slot, n_core):
+        self.sweep, self.executor, self.n_slot, self.n_core = sweep, executor, n_slot, n_core
+        self.n_training = sum(bool(job.work) for job in sweep.jobs.values())
         self.waiting = {name: job for name, job in sweep.jobs.items()}
         self.running = {}  # future -> job
         self.tries, self.done, self.failed = {}, set(), {}
@@ -484,28 +485,39 @@ class Runner:
 
     def submit_ready(self):
         """Submit what can begin; drop what is done, or can never begin."""
-        n_free = self.n_slot() - len(self.running)
+        n_free = self.n_slot() - sum(self.room(job)[0] for job in self.running.values())
         for name, job in list(self.waiting.items()):
             lost = [n for n in job.needs if n in self.failed]
             if lost and not name.startswith(("draw", "write")):  # these take what is there
                 self.failed[name] = f"needs {lost[0]}"
             elif all(n in self.done or n in self.failed for n in job.needs):
-                if name not in self.sweep.needless and n_free <= 0:
+                if name not in self.sweep.needless and n_free < self.room(job)[0]:
                     continue
                 if name in self.sweep.needless or job.is_done():
                     self.done.add(name)
                 else:
                     self.submit(job)
-                    n_free -= 1
+                    n_free -= self.room(job)[0]
             else:
                 continue
             del self.waiting[name]
+
+    def room(self, job):
+        """Slots and threads of a job; a training gets several where there are few in all.
+
+        Those that are done count too, so that one that goes on has as many as before.
+        """
+        if not self.n_core:
+            return 1, 1
+        n_slot = self.n_slot()
+        n_share = min(n_slot, max(1, self.n_training)) if job.work else n_slot
+        return n_slot // n_share, max(1, self.n_core // n_share)
 
     def submit(self, job):
         """Hand a job to the executor."""
         self.tries[job.name] = self.tries.get(job.name, 0) + 1
         outputs = [str(path) for path in job.outputs]
-        arguments = str(ROOT), job.command, str(self.log_of(job)), outputs, self.n_thread
+        arguments = str(ROOT), job.command, str(self.log_of(job)), outputs, self.room(job)[1]
         self.running[self.executor.submit(run_job, *arguments)] = job
 
     def log_of(self, job):
@@ -592,22 +604,18 @@ def count_cores():
 
 
 @contextlib.contextmanager
-def workers(config, n_training):
-    """An executor, a function that says how many jobs it does at a time, and threads per job.
-
-    A job gets several cores where there are fewer trainings in all; those that are done count too,
-    so that one that goes on does so with as many as before.
-    """
+def workers(config):
+    """An executor, a function that says how many jobs it does at a time, and this one's cores."""
     if config.scheduler or config.scheduler_file:
         with cluster(config) as (executor, n_slot):
-            yield executor, n_slot, 1
+            yield executor, n_slot, 0
         return
     n_core = count_cores()
     on_gpu = util.pick_device("auto").type == "cuda"
-    n_job = config.jobs or (2 if on_gpu else max(1, min(n_core, n_training)))
+    n_job = config.jobs or (2 if on_gpu else n_core)
     with concurrent.futures.ThreadPoolExecutor(n_job) as executor:
         try:
-            yield executor, lambda: n_job, max(1, n_core // n_job)
+            yield executor, lambda: n_job, n_core
         except BaseException:
             stop_jobs()
             executor.shutdown(cancel_futures=True)
@@ -650,19 +658,14 @@ def main(config):
     config.check()
     sweep = Sweep(config)
     if config.list:
-        print(report(sweep, config.jobs or count_cores()))
+        print(report(sweep, count_cores()))
         return
     if config.task_index is not None:
         trainings = [name for name, job in sweep.jobs.items() if job.work]
         mine = trainings[config.task_index :: config.task_count]
         sweep.jobs = {name: sweep.jobs[name] for name in mine}
-    n_training = sum(bool(job.work) for job in sweep.jobs.values())
-    with (
-        stops_alike(),
-        only_one(sweep),
-        workers(config, n_training) as (executor, n_slot, n_thread),
-    ):
-        runner, show = Runner(sweep, executor, n_slot, n_thread), Show(sweep, n_slot() * n_thread)
+    with stops_alike(), only_one(sweep), workers(config) as (executor, n_slot, n_core):
+        runner, show = Runner(sweep, executor, n_slot, n_core), Show(sweep, n_core or n_slot())
         try:
             runner.run(show)
         finally:

@@ -83,7 +83,7 @@ class Config:
     # Where
     out: Path = Path("trained_networks")  # folder for checkpoints
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU if there is one
-    workers: int = 0  # processes that share the networks on a CPU; 0: one per core if worth it
+    workers: int = 0  # processes that share the networks on a CPU; 0: up to one per core
     overwrite: bool = False  # train again what is already there
 
     def check(self):
@@ -150,14 +150,8 @@ class Config:
 
 CENT_OUT, CORR = "LinearClassificationCentOut", "LinearClassificationCorr"
 AUTOCORR, ANISOT = "LinearClassificationAutocorr", "LinearClassificationAnisot"
-ELSEWHERE = (
-    "runs",
-    "out",
-    "device",
-    "workers",
-    "overwrite",
-    "autocorr",
-)  # not part of what a network is
+# Settings that are not part of what a network is
+ELSEWHERE = ("runs", "out", "device", "workers", "overwrite", "autocorr")
 
 
 def settled(config):
@@ -439,7 +433,7 @@ class Trainer:
             if name != "step":
                 kept = zip(self.names, self.trained, strict=True)
                 value = torch.cat([value[k][nets][..., : p.shape[-1]].flatten() for k, p in kept])
-            state[name] = value.to(self.device)
+            state[name] = value.clone().to(self.device)
 
     def state_dict(self):
         """Everything a resumed training needs to end with the same weights, bit for bit."""
@@ -511,6 +505,7 @@ class Trainer:
 
 
 N_LOG = 100  # log lines per training
+N_TRY = 4  # so many workers may be killed, less one
 CHANCE = math.log(2)  # cross-entropy of a network that knows nothing
 DIVERGED = 20  # a loss this many times chance will not come back
 
@@ -559,10 +554,10 @@ class Progress:
 def share(trainer, n_worker):
     """The Trainer itself, or Workers that share its networks; `n_worker` as in `Config`."""
     n_net = len(trainer.configs)
-    if trainer.device.type != "cpu":
+    if not workers.are_possible(trainer.device):
         return trainer
-    n_worker = n_worker or workers.how_many(n_net, trainer.configs[0]["n_batch"])
-    return trainer if min(n_worker, n_net) == 1 else workers.Workers(trainer, min(n_worker, n_net))
+    n_worker = min(n_net, n_worker or workers.how_many(n_net, trainer.configs[0]["n_batch"]))
+    return trainer if n_worker == 1 else workers.Workers(trainer, n_worker)
 
 
 def train(trainer, files, stop_asked, n_worker=1):
@@ -570,14 +565,22 @@ def train(trainer, files, stop_asked, n_worker=1):
     n_batch = trainer.configs[0]["n_batch"]
     log_at = [max(1, round((i + 1) * n_batch / N_LOG)) for i in range(N_LOG)]
     good = copy.deepcopy(trainer.model), trainer.done, len(trainer.loss_hist)
-    progress = Progress(trainer.done, n_batch, len(trainer.configs))
-    saved, cost = time.perf_counter(), 0.0
-    logged = max([at for at in log_at if at <= trainer.done], default=0)
     engine = share(trainer, n_worker)
+    progress = Progress(trainer.done, n_batch, len(trainer.configs))
+    saved, cost, n_lost = time.perf_counter(), 0.0, 0
+    logged = max([at for at in log_at if at <= trainer.done], default=0)
     try:
         while trainer.done < n_batch:
             target = next(at for at in log_at if at > trainer.done)
-            log = engine.advance(target, target - logged, progress.update, stop_asked)
+            try:
+                log = engine.advance(target, target - logged, progress.update, stop_asked)
+            except workers.WorkerLost:
+                n_lost += 1
+                if n_lost == N_TRY:
+                    raise
+                engine.close()
+                engine = share(trainer, n_worker)
+                continue
             trainer.seconds += progress.lap()
             if log:
                 loss, matrix = log
@@ -761,6 +764,8 @@ def main(config):
     config.check()
     util.flush_denormals()
     device = util.pick_device(config.device)
+    if config.workers > 1 and not workers.are_possible(device):
+        raise UserError(workers.NO_WORKERS)
     networks = network_configs(config)
     for c in networks:
         tasks.make_task(c)  # checks the task's settings before anything is written

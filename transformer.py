@@ -222,8 +222,8 @@ class GPT2(Network):
 class Perceptron(torch.autograd.Function):
     """gelu(x W + b) V + c, with its gradient, a few networks at a time, which stay in the cache.
 
-    GPT-2's gelu is h s, s = sigmoid(2 sqrt(2 / pi) (h + 0.044715 h^3)). Written out it takes a
-    third of the time of PyTorch's own, whose tanh is slow on a CPU.
+    GPT-2's gelu is h s, s = sigmoid(2 sqrt(2 / pi) (h + 0.044715 h^3)). It is written out because
+    the tanh in PyTorch's own is slow on a CPU.
     """
 
     LINEAR = 2 * math.sqrt(2 / math.pi)

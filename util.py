@@ -48,14 +48,19 @@ def run_script(main, config_class):
             reason += "; what was saved before is intact, free some space and repeat the command"
         where = f": {error.filename}" if error.filename else ""
         stop(name, f"{reason}{where}", 2)
-    except (MemoryError, torch.OutOfMemoryError):
-        stop(name, "out of memory; fewer networks at once, or smaller settings", 2)
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):  # how PyTorch runs out of it on a CPU
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
         stop(name, "out of memory; fewer networks at once, or smaller settings", 2)
     except (Interrupted, KeyboardInterrupt) as error:
         stop(name, str(error) or "interrupted", 130)
+
+
+def is_out_of_memory(error):
+    """Is this how Python or PyTorch runs out of memory?"""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return "can't allocate memory" in str(error)  # PyTorch on a CPU
 
 
 def stop(name, message, code):
@@ -138,8 +143,7 @@ def pick_device(name):
 def flush_denormals():
     """Numbers too small for full precision become 0 in this thread, and in those it begins.
 
-    Adam's moments of silent units end as such numbers, on which processors are slow: late in a
-    training a step took up to 1.7 times as long with them.
+    Adam's moments of silent units end as such numbers, on which processors are slow.
     """
     torch.set_flush_denormal(True)
 

@@ -1,7 +1,13 @@
-"""Share the networks of a training among processes, one core each.
+"""Share the networks of a training among processes, each with a share of the cores.
 
 Networks do not touch each other, so a core that trains some of them alone never waits for the
 others; threads that share each product do, many times a batch. train.py uses this on a CPU.
+
+The main process sends orders, a worker answers with a word, its batch, and something more:
+    go, batch, batches since the log    at (now and then); there, with the log, if it gets that far
+    halt                                halted, wherever it is
+    state                               state, as `Trainer.shared_state`, packed
+and, whatever it was asked, failed, when it is out of memory.
 """
 
 import ctrl_c  # noqa: F401
@@ -21,14 +27,24 @@ import torch.nn.functional as F
 import util
 from util import UserError
 
+NO_WORKERS = "--workers is for a CPU, and not for Windows; leave it out"
 STOPS = {signal.SIGINT, signal.SIGTERM}  # for the main process; it tells the workers
 MIN_WORK = 20_000  # networks x batches; below it workers take longer to start than they save
 SHOW = 0.3  # s between two words of a worker on how far it is
 
 
+class WorkerLost(UserError):
+    """A worker's process has ended."""
+
+
+def are_possible(device):
+    """Can there be workers here?"""
+    return device.type == "cpu" and hasattr(signal, "pthread_sigmask")
+
+
 def how_many(n_net, n_batch):
     """Workers that a training is worth on this machine: at most one per two networks."""
-    if n_net * n_batch < MIN_WORK or not hasattr(signal, "pthread_sigmask"):
+    if n_net * n_batch < MIN_WORK:
         return 1
     return max(1, min(torch.get_num_threads(), n_net // 2))
 
@@ -71,6 +87,7 @@ class Workers:
                 theirs.close()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        self.at = dict.fromkeys(self.pipes, trainer.done)  # batches, as far as is known
         state = packed(trainer.state_dict())
         for pipe, nets in zip(self.pipes, self.shares, strict=True):
             self.send(pipe, (state, nets))
@@ -78,34 +95,62 @@ class Workers:
     def advance(self, target, n_since, tick=lambda done: None, stop_asked=lambda: False):
         """Train up to batch `target`; as `Trainer.advance`.
 
-        Stopped on the way, all networks come to the same batch first. Without a log, and not
-        stopped, the Trainer hears the number of batches alone.
+        Stopped on the way, all networks come to the same batch first. With a log, or stopped, the
+        Trainer comes along; else at the next `gather`.
+
+        Raises:
+            WorkerLost: a process has ended; the Trainer is where it was.
         """
+        logs, is_stopped = {}, False
         self.order("go", target, n_since)
-        at, logs, stopping = dict.fromkeys(self.pipes, self.trainer.done), {}, False
         while len(logs) < len(self.pipes):
             for pipe in wait(self.pipes, timeout=SHOW):
-                self.hear(pipe, at, logs)
-            tick(min(at.values()))
-            if stop_asked() and not stopping:
-                stopping = True
-                halted = {}
-                self.order("halt")
-                for pipe in self.pipes:
-                    while pipe not in halted:
-                        self.hear(pipe, at, logs, halted)
-                if max(halted.values()) < target:  # then nobody has a log yet
-                    target, n_since = max(halted.values()), 0
-                for pipe in self.pipes:
-                    if pipe not in logs:
-                        self.send(pipe, ("go", target, n_since))
-        self.trainer.done = target
-        if n_since or stopping:
+                word, value = self.hear(pipe)
+                if word == "there":
+                    logs[pipe] = value
+            tick(min(self.at.values()))
+            if stop_asked() and not is_stopped:
+                is_stopped = True
+                target, n_since = self.meet(target, n_since, logs)
+        if n_since or is_stopped:
             self.gather()
         if not n_since:
             return None
         parts = [unpacked(logs[pipe]) for pipe in self.pipes]
         return tuple(self.joined(values) for values in zip(*parts, strict=True))
+
+    def meet(self, target, n_since, logs):
+        """Halt, and go to where the first one is, without a log; or to `target` if one is there.
+
+        Returns:
+            batch they go to, and batches since the log.
+        """
+        self.order("halt")
+        for pipe in self.pipes:
+            word = ""
+            while word != "halted":
+                word, value = self.hear(pipe)
+                if word == "there":
+                    logs[pipe] = value
+        if not logs:
+            target, n_since = max(self.at.values()), 0
+        for pipe in self.pipes:
+            if pipe not in logs:
+                self.send(pipe, ("go", target, n_since))
+        return target, n_since
+
+    def gather(self):
+        """Bring the Trainer to where the workers are."""
+        self.order("state")
+        states = []
+        for pipe in self.pipes:
+            word = ""
+            while word != "state":
+                word, value = self.hear(pipe)
+            states.append(unpacked(value))
+        (done,) = set(self.at.values())
+        ours = self.trainer.state_dict()
+        self.trainer.load_state_dict({**ours, **self.joined(states), "done": done})
 
     def order(self, *words):
         """Tell all workers."""
@@ -117,37 +162,21 @@ class Workers:
         try:
             pipe.send(words)
         except OSError:
-            self.mourn()
+            while True:  # until its last words, or the end
+                self.hear(pipe)
 
-    def hear(self, pipe, at, logs, halted=None):
-        """Take in one message of one worker."""
+    def hear(self, pipe):
+        """Word and value of one worker's next message."""
         try:
-            word, done, value = pipe.recv()
+            word, self.at[pipe], value = pipe.recv()
         except (EOFError, OSError):
-            self.mourn()
+            raise WorkerLost(
+                "a worker process was killed, and so was each that took its place; the same "
+                "command goes on from the last snapshot, --workers 1 without them"
+            ) from None
         if word == "failed":
-            raise UserError(f"a worker process failed: {value}")
-        at[pipe] = done
-        if word == "there":
-            logs[pipe] = value
-        elif word == "halted":
-            halted[pipe] = done
-
-    def mourn(self):
-        """A worker is gone."""
-        raise UserError(
-            "a worker process ended, killed or out of memory; the same command goes on from the "
-            "last snapshot, --workers 1 without them"
-        )
-
-    def gather(self):
-        """Bring the Trainer to where the workers are."""
-        self.order("state")
-        try:
-            states = [unpacked(pipe.recv()) for pipe in self.pipes]
-        except (EOFError, OSError):
-            self.mourn()
-        self.trainer.load_state_dict({**self.trainer.state_dict(), **self.joined(states)})
+            raise MemoryError
+        return word, value
 
     def joined(self, parts):
         """Values of all networks from those of the shares; networks stand first in each.
@@ -187,28 +216,25 @@ def work(pipe):
 
     state, nets = pipe.recv()
     trainer = Trainer.from_state(unpacked(state), nets)
+    said = time.monotonic()
+
+    def tick(done):
+        nonlocal said
+        if time.monotonic() - said > SHOW:
+            pipe.send(("at", done, None))
+            said = time.monotonic()
+
     while True:
         order, *values = pipe.recv()
         if order == "go":
-            train_until(pipe, trainer, *values)
+            target, n_since = values
+            log = trainer.advance(target, n_since, tick, pipe.poll)
+            if trainer.done == target:
+                pipe.send(("there", target, log and packed(log)))
         elif order == "halt":
             pipe.send(("halted", trainer.done, None))
         else:
-            pipe.send(packed(trainer.shared_state()))
-
-
-def train_until(pipe, trainer, target, n_since):
-    """Train up to batch `target`, or to the next order; say so now and then."""
-    said = time.monotonic()
-    logits = targets = None
-    while trainer.done < target and not pipe.poll():
-        logits, targets = trainer.step()
-        if time.monotonic() - said > SHOW:
-            pipe.send(("on the way", trainer.done, None))
-            said = time.monotonic()
-    if trainer.done == target:
-        log = packed(trainer.log(logits, targets, n_since)) if n_since else None
-        pipe.send(("there", target, log))
+            pipe.send(("state", trainer.done, packed(trainer.shared_state())))
 
 
 def main(fd, n_thread):
@@ -218,10 +244,12 @@ def main(fd, n_thread):
     util.flush_denormals()
     try:
         work(pipe)
-    except (EOFError, ConnectionError):
+    except (EOFError, OSError):
         pass  # the main process has gone
     except (MemoryError, RuntimeError) as error:
-        pipe.send(("failed", 0, f"{error!r:.200}"))
+        if not util.is_out_of_memory(error):
+            raise
+        pipe.send(("failed", 0, None))
 
 
 if __name__ == "__main__":

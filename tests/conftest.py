@@ -16,6 +16,13 @@ ROOT = Path(__file__).resolve().parents[1]
 torch.set_num_threads(2)
 
 
+@pytest.fixture(autouse=True)
+def small_numbers():
+    """What a script did to numbers below full precision ends with its test."""
+    yield
+    torch.set_flush_denormal(False)
+
+
 @pytest.fixture
 def script(monkeypatch, capsys):
     """script('train', '--n_task', '2') runs train.py here; returns exit code, stdout, stderr."""

@@ -59,9 +59,9 @@ def test_workers_train_the_same_networks(settings, crew):
         trainer.advance(50, 0)
     assert close(alone, shared)
     again = crew(shared)
-    assert again.advance(60, 0) is None and shared.done == 60
-    alone.advance(60, 0)
+    assert again.advance(60, 0) is None and shared.done == 50
     again.gather()
+    alone.advance(60, 0)
     assert close(alone, shared)
 
 
@@ -84,14 +84,70 @@ def test_a_stop_at_the_log_line_keeps_it(crew):
     assert close(alone, shared)
 
 
-@pytest.mark.parametrize("at_start", [True, False])
-def test_a_killed_worker_is_one_clear_error(at_start, crew):
-    team = crew(make())
-    if not at_start:
-        team.advance(3, 0)
+def kill(team):
+    """The second worker is killed."""
     os.kill(team.processes[1].pid, signal.SIGKILL)
-    with pytest.raises(util.UserError, match="a worker process ended"):
+
+
+@pytest.mark.parametrize("at_start", [True, False])
+def test_a_killed_worker_is_noticed(at_start, crew):
+    trainer = make()
+    team = crew(trainer)
+    if not at_start:
+        team.advance(3, 3)
+    kill(team)
+    with pytest.raises(workers.WorkerLost, match="a worker process was killed"):
         team.advance(10**9, 0)
+    assert trainer.done == (0 if at_start else 3)
+
+
+COMMAND = ("--n_task", 2, 3, "--n_batch", 200, "--n_neu", 6, "--workers", 2)
+
+
+@pytest.mark.parametrize("n_killed", [2, 9])
+def test_a_killed_worker_is_replaced_now_and_then(n_killed, script, tmp_path, monkeypatch):
+    share, left = train.share, [n_killed]
+
+    def mortal(trainer, n_worker):
+        team = share(trainer, n_worker)
+        advance = team.advance
+
+        def dying(target, *args):
+            if target > 100 and left[0]:
+                left[0] -= 1
+                kill(team)
+            return advance(target, *args)
+
+        team.advance = dying
+        return team
+
+    monkeypatch.setattr(train, "share", mortal)
+    code, _, err = script("train", *COMMAND, "--out", tmp_path / "killed")
+    if n_killed > train.N_TRY:
+        assert code == 2 and one_line(err) and "a worker process was killed" in err
+        assert list((tmp_path / "killed").glob("*.snapshot"))
+        return
+    monkeypatch.setattr(train, "share", share)
+    assert code == 0 and script("train", *COMMAND, "--out", tmp_path / "whole")[0] == 0
+    for path in (tmp_path / "whole").glob("*.pth"):
+        whole, killed = (util.load_torch(p) for p in (path, tmp_path / "killed" / path.name))
+        for part in ("state_dict", "decoder"):
+            assert all(torch.equal(v, killed[part][k]) for k, v in whole[part].items())
+        assert torch.equal(whole["loss_hist"], killed["loss_hist"])
+
+
+def test_a_worker_out_of_memory_is_one_line(script, tmp_path, monkeypatch):
+    hear = Workers.hear
+
+    def full(team, pipe):
+        word, value = hear(team, pipe)
+        if word == "there":
+            raise MemoryError
+        return word, value
+
+    monkeypatch.setattr(Workers, "hear", full)
+    code, _, err = script("train", *COMMAND, "--out", tmp_path)
+    assert code == 2 and one_line(err) and "out of memory" in err
 
 
 def test_a_network_may_diverge_among_workers(script, tmp_path, monkeypatch):
@@ -103,8 +159,7 @@ def test_a_network_may_diverge_among_workers(script, tmp_path, monkeypatch):
         return share(trainer, n_worker)
 
     monkeypatch.setattr(train, "share", poisoned)
-    command = ("--n_task", 2, 3, "--runs", 0, 1, "--n_batch", 200, "--n_neu", 6, "--workers", 2)
-    code, _, err = script("train", *command, "--out", tmp_path)
+    code, _, err = script("train", *COMMAND, "--runs", 0, 1, "--out", tmp_path)
     assert code == 2 and "RNN_nTask3_n_neu6_n_batch200_run0 diverged" in err
     assert "Traceback" not in err and len(list(tmp_path.glob("*_run?.pth"))) == 3
 
@@ -115,6 +170,13 @@ def test_how_many():
     n_thread = torch.get_num_threads()
     assert workers.how_many(1000, 10**5) == n_thread
     assert workers.how_many(2 * n_thread - 1, 10**5) == max(1, n_thread - 1)
+
+
+def test_no_workers_where_they_cannot_be(script, tmp_path, monkeypatch):
+    monkeypatch.delattr(signal, "pthread_sigmask")
+    code, _, err = script("train", *COMMAND, "--out", tmp_path)
+    assert code == 2 and one_line(err) and workers.NO_WORKERS in err
+    assert script("train", *COMMAND[:-1], 0, "--out", tmp_path)[0] == 0
 
 
 def test_bad_number_of_workers(script, tmp_path):
