@@ -25,10 +25,11 @@ def draw(folders):
     for ax, network in zip(axes[1:].flat, ("RNN", "gpt-2"), strict=False):
         files = {dim: file for (name, dim), file in sorted(by_dim.items()) if name == network}
         n_tasks = sorted({n for file in files.values() for n in file["n_tasks"].tolist()})
-        for n_task, color in style.colors_of(n_tasks).items():
+        for i, (n_task, color) in enumerate(style.colors_of(n_tasks).items()):
             rows = {dim: file["rows"][file["n_tasks"] == n_task] for dim, file in files.items()}
             dims = [dim for dim in files if len(rows[dim])]
-            means(ax, dims, np.concatenate([rows[dim] for dim in dims]), color=color, label=n_task)
+            x = np.array(dims) + 0.2 * (i - (len(n_tasks) - 1) / 2)  # side by side
+            means(ax, x, np.concatenate([rows[dim] for dim in dims]), color=color, label=n_task)
         ax.set_xticks(sorted(files))
         ax.set(xlabel="$D$", title=style.NAMES.get(network, network))
     for ax in axes[0]:
