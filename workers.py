@@ -30,6 +30,7 @@ from util import UserError
 NO_WORKERS = "--workers is for a CPU, and not for Windows; leave it out"
 STOPS = {signal.SIGINT, signal.SIGTERM}  # for the main process; it tells the workers
 MIN_WORK = 20_000  # networks x batches; below it workers take longer to start than they save
+MIN_SHARE = 4  # networks; fewer of them train as fast in one process, with threads
 SHOW = 0.3  # s between two words of a worker on how far it is
 
 
@@ -43,10 +44,10 @@ def are_possible(device):
 
 
 def how_many(n_net, n_batch):
-    """Workers that a training is worth on this machine: at most one per two networks."""
+    """Workers that a training is worth on this machine: at most one per `MIN_SHARE` networks."""
     if n_net * n_batch < MIN_WORK:
         return 1
-    return max(1, min(torch.get_num_threads(), n_net // 2))
+    return max(1, min(torch.get_num_threads(), n_net // MIN_SHARE))
 
 
 def packed(state):

@@ -169,7 +169,7 @@ def test_how_many():
     assert workers.how_many(25, 10) == 1  # not worth the start
     n_thread = torch.get_num_threads()
     assert workers.how_many(1000, 10**5) == n_thread
-    assert workers.how_many(2 * n_thread - 1, 10**5) == max(1, n_thread - 1)
+    assert workers.how_many(4 * n_thread - 1, 10**5) == max(1, n_thread - 1)
 
 
 def test_no_workers_where_they_cannot_be(script, tmp_path, monkeypatch):
