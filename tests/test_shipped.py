@@ -20,6 +20,11 @@ def test_sums():
         assert hashlib.sha256((NETWORKS / name).read_bytes()).hexdigest() == total, name
 
 
+# ID r2 where it is not near the optimum: a cued network does not hold all of x*, and 12 tasks leave
+# RNNs of many factors short of it (Figure 5b: 0.90 at D = 8, 0.79 at D = 10)
+LOWEST = {"Context": 0.3, "nDim8": 0.8, "nDim10": 0.7}
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_they_load_and_generalise(folder, script, tmp_path):
     paths = [NETWORKS / name for name in SUMS if name.startswith(f"{folder}/")]
@@ -29,5 +34,4 @@ def test_they_load_and_generalise(folder, script, tmp_path):
     settings = ("--decoder", "ridge", "--n_fit", 1, "--n_ridge", 500, "--out", tmp_path / "r.npz")
     one = NETWORKS / folder / f"*nTask{most}_*run0.pth"
     assert script("generalize", "--networks", one, "--in_distribution", *settings)[0] == 0
-    lowest = 0.3 if folder == "Context" else 0.9  # cued, it does not hold all of x*
-    assert np.median(util.load_npz(tmp_path / "r.npz")["r_sq"]) > lowest
+    assert np.median(util.load_npz(tmp_path / "r.npz")["r_sq"]) > LOWEST.get(folder, 0.9)
