@@ -710,19 +710,16 @@ class Files:
                     f"{self.snapshot}: begun on {state['device']}; go on with --device "
                     f"{state['device']}, or delete the file to start over"
                 )
-            trainer = Trainer.from_state(state)
+            nets = [i for i, c in enumerate(state["configs"]) if c in wanted]
+            if not nets:  # another training has finished all that this snapshot holds
+                return None
+            trainer = Trainer.from_state(state, nets)
             self.diverged = state["diverged"]
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise UserError(
                 f"{self.snapshot}: not a snapshot of this training ({error!r:.80}); delete it to "
                 "start over"
             ) from None
-        nets = [i for i, c in enumerate(trainer.configs) if c in wanted]
-        if not nets:  # another training has finished all that this snapshot holds
-            self.diverged = []
-            return None
-        if len(nets) < len(trainer.configs):
-            trainer.keep(nets)
         self.trim_log(trainer.done)
         return trainer
 
