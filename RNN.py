@@ -24,6 +24,11 @@ def unflat(x, n_trial):
     return x.unflatten(1, (-1, n_trial)).transpose(1, 2)
 
 
+def steps(*tensors):
+    """Each tensor (net, time, ...) as a tuple of its steps, views made once."""
+    return [x.unbind(1) for x in tensors]
+
+
 CACHE = 100_000  # numbers per block of networks on a CPU; half or twice as many make no difference
 
 
@@ -127,15 +132,9 @@ class Ensemble(nn.Module):
 
 
 aten = torch.ops.aten
-ACTIVATIONS = {  # f(x, out) and its gradient, written in terms of f's output: (grad, f, out)
-    "relu": (
-        lambda x, out: torch.clamp_min(x, 0, out=out),
-        lambda grad, f, out: aten.threshold_backward.grad_input(grad, f, 0, grad_input=out),
-    ),
-    "tanh": (
-        lambda x, out: torch.tanh(x, out=out),
-        lambda grad, f, out: aten.tanh_backward.grad_input(grad, f, grad_input=out),
-    ),
+ACTIVATIONS = {  # f(x, out), and its slope in terms of f's output
+    "relu": (lambda x, out: torch.clamp_min(x, 0, out=out), torch.sign),
+    "tanh": (lambda x, out: torch.tanh(x, out=out), lambda f: 1 - f.square()),
 }
 
 
@@ -182,18 +181,24 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        """The error of step t is dL/d(drive t); total is dL/d(state t)."""
+        """The error of step t is dL/d(drive t); total is dL/d(state t).
+
+        Errors begin as what they are multiples of, the slope of f, known for all steps at once.
+        """
         u, w_in, w_rec, states, fs = ctx.saved_tensors
         keep, alpha, activation, plain = ctx.settings
-        _, f_gradient = ACTIVATIONS[activation]
-        errors, back = torch.empty_like(fs), w_rec.transpose(1, 2).contiguous()
-        grads, f_at, errors_at = grad.unbind(1), fs.unbind(1), errors.unbind(1)
-        total = grads[-1].contiguous()
-        for t in reversed(range(len(grads))):
-            if t < len(grads) - 1:
-                carried = grads[t] if plain else torch.add(grads[t], total, alpha=keep)
-                total = torch.baddbmm(carried, errors_at[t + 1], back)
-            f_gradient(total if alpha == 1 else alpha * total, f_at[t], errors_at[t])
+        _, slope = ACTIVATIONS[activation]
+        errors, back = slope(fs), w_rec.transpose(1, 2).contiguous()
+        if alpha != 1:
+            errors.mul_(alpha)
+        total, later = torch.empty_like(fs[:, 0]), None
+        for now, error in reversed(list(zip(*steps(grad, errors), strict=True))):
+            if later is None:
+                total.copy_(now)
+            else:
+                carried = now if plain else torch.add(now, total, alpha=keep)
+                torch.baddbmm(carried, later, back, out=total)
+            later = error.mul_(total)
         gradients = gradients_of(u, w_in, states, errors, ctx.needs_input_grad[0])
         return *gradients, None, None, None, None
 
@@ -369,11 +374,6 @@ class RNN(RecurrentNetwork):
 def parts(x, n):
     """The last axis in n equal parts, as views."""
     return x.unflatten(-1, (n, -1)).unbind(-2)
-
-
-def steps(*tensors):
-    """Each tensor (net, time, ...) as a tuple of its steps, views made once."""
-    return [x.unbind(1) for x in tensors]
 
 
 class Gated(torch.autograd.Function):

@@ -705,7 +705,7 @@ class Batches:
     @property
     def n_piece(self):
         """Batches encoded at once."""
-        return max(1, min(10, 16 // len(self.tasks)))
+        return max(1, min(5, 16 // len(self.tasks)))
 
     def __next__(self):
         """inputs (net, trial, time, channel) and targets of one batch, see `sample`."""

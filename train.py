@@ -23,7 +23,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch.optim.adam import adam
 from tqdm import tqdm
 
 import tasks
@@ -205,12 +205,11 @@ class CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, z, targets, steps, weights, penalty):
-        half = 0.5 * targets
         gradient = torch.sigmoid(z).sub_(0.5)
-        gradient[:, :, steps] -= half
+        gradient[:, :, steps].sub_(targets, alpha=0.5)
         gradient.mul_(weights)
         loss = F.softplus(z).sub_(z, alpha=0.5)
-        loss[:, :, steps] -= half * z[:, :, steps]
+        loss[:, :, steps].addcmul_(targets, z[:, :, steps], value=-0.5)
         if penalty is not None:
             gradient.mul_(penalty)
             loss.mul_(penalty)
@@ -327,17 +326,17 @@ class Trainer:
     def prepare(self):
         """Make what depends on which networks there are.
 
-        All trained parameters become views of one vector, so that Adam makes one pass.
+        All trained parameters become views of one vector, so that Adam makes one pass. It is called
+        as a function: for few networks torch.optim's object takes ten times as long as the pass.
         """
         self.weights = loss_weights(self.configs, self.tasks[0], self.device)
         named = [(k, p) for k, p in self.model.named_parameters() if p.requires_grad]
         self.names, self.trained = zip(*named, strict=True)
-        self.vector = nn.Parameter(torch.cat([p.detach().flatten() for p in self.trained]))
-        for parameter, view in zip(self.trained, self.views(self.vector.data), strict=True):
+        self.vector = torch.cat([p.detach().flatten() for p in self.trained])
+        for parameter, view in zip(self.trained, self.views(self.vector), strict=True):
             parameter.data = view
-        cuda = self.device.type == "cuda"
-        lr = self.configs[0]["lr"]
-        self.optimizer = torch.optim.Adam([self.vector], lr=lr, fused=True, capturable=cuda)
+        self.adam = {name: torch.zeros_like(self.vector) for name in ("exp_avg", "exp_avg_sq")}
+        self.adam["step"] = torch.zeros((), device=self.device)
         self.graph, self.is_warm = None, False
 
     def views(self, vector):
@@ -359,8 +358,28 @@ class Trainer:
     def update(self, loss):
         """One step of Adam on each network's loss (net,); networks do not touch each other."""
         gradients = torch.autograd.grad(loss.sum(), self.trained)
-        self.vector.grad = torch.cat([g.flatten() for g in gradients])
-        self.optimizer.step()
+        self.descend(torch.cat([g.flatten() for g in gradients]))
+
+    @torch.no_grad()
+    def descend(self, gradient):
+        """One step of Adam with its defaults, but for lr; gradient as `vector`."""
+        adam(
+            [self.vector],
+            [gradient],
+            [self.adam["exp_avg"]],
+            [self.adam["exp_avg_sq"]],
+            [],
+            [self.adam["step"]],
+            fused=True,
+            capturable=self.device.type == "cuda",
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=self.configs[0]["lr"],
+            weight_decay=0,
+            eps=1e-8,
+            maximize=False,
+        )
 
     def draw_batch(self):
         """Fresh trials and noise for every network, by name."""
@@ -423,17 +442,16 @@ class Trainer:
         """What Adam knows, shaped as the parameters but for the number of steps."""
         return {
             name: value if name == "step" else dict(zip(self.names, self.views(value), strict=True))
-            for name, value in self.optimizer.state[self.vector].items()
+            for name, value in self.adam.items()
         }
 
     def set_moments(self, moments, nets=slice(None)):
         """Take over `moments`, those of some networks only."""
-        state = self.optimizer.state[self.vector]
         for name, value in moments.items():
             if name != "step":
                 kept = zip(self.names, self.trained, strict=True)
                 value = torch.cat([value[k][nets][..., : p.shape[-1]].flatten() for k, p in kept])
-            state[name] = value.clone().to(self.device)
+            self.adam[name] = value.clone().to(self.device)
 
     def state_dict(self):
         """Everything a resumed training needs to end with the same weights, bit for bit."""
