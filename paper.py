@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 RUNS = (0, 1, 2, 3, 4)
 N_TASKS = (2, 3, 6, 12, 24)
+N_TASKS_MORE = (48, 96, 192)  # Figure 3a goes on to these
 N_TASKS_DIM = (3, 6, 9, 12)  # Figure 5b
 N_TASKS_NOISE = (3, 6, 24)  # Figure 5c; the paper shows three values
 DIMS = (4, 6, 8, 10)  # D; D = 2 are the networks of Figure 3a
@@ -50,6 +51,7 @@ KINDS = {
     **{f"Noise{noise}": Kind(N_TASKS_NOISE, {"n_sd_in": float(noise)}) for noise in NOISES},
     "RNN_nTask9": Kind((9,), {}, "RNN"),
     **{f"nDim{d}": high_dim(d) for d in DIMS},
+    **{f"RNN_nTask{n}": Kind((n,), {}, "RNN") for n in N_TASKS_MORE},
     "gpt-2_nTask9": Kind((9,), {"network": "gpt-2"}, "gpt-2"),
     **{f"gpt-2_nDim{d}": high_dim(d, network="gpt-2") for d in DIMS},
 }
@@ -101,6 +103,7 @@ GPT24 = Product(
     {"keep": (*PORTRAIT, "rate_maps_end", "attention"), "pictures": False, "n_fine": N_FINE},
 )
 FIG3A = decode("Fig3a/r_sq_RNN_CELoss", ("RNN", N_TASKS))
+MORE = tuple((f"RNN_nTask{n}", (n,)) for n in N_TASKS_MORE)
 ARCHITECTURES = ("RNN", "NoLeak", "LSTM", "gpt-2")
 LEAN = {"save_decoders": False}  # of curves in time; they would be large
 STEPS = tuple(range(2, 23))  # of a trial of 22, from the first with evidence
@@ -208,6 +211,14 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
             *by_dim(decode, "Fig5b,S12 RNN", "r_sq", "RNN", ""),
             *by_dim(decode, "Fig5b,S12 GPT", "r_sq", "gpt-2", "gpt-2_"),
         ),
+    ),
+    "3a_more": Figure(
+        "Figure 3a at N_task 48, 96, 192",
+        (
+            decode("Fig3a_more/r_sq_RNN_CELoss", *MORE),
+            decode("Fig3a_more/r_sq_RNN_CELoss_ridge", *MORE, decoder="ridge"),
+        ),
+        "Fig3a",
     ),
     "S6b": Figure(
         "sparseness by D, RNN and GPT-2",

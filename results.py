@@ -63,7 +63,7 @@ def measures(folder, name):
 
 def training(kind, networks):
     """Words about how these networks of a kind were trained, from the logs beside them."""
-    left, words = {Path(name).stem for name in networks.tolist()}, []
+    left, words = {Path(name).stem for name in networks}, []
     for head, last in report.logs_of([ROOT / "Networks" / kind]):
         there = left & set(head["networks"])
         if there:
@@ -85,15 +85,32 @@ def n_networks(r_sq):
 
 def fig3a():
     """The table of Figure 3a, and a sentence about where its numbers come from."""
-    adam, ridge = (measures("Fig3a", f"RNN_CELoss{end}") for end in ("", "_ridge"))
+    rows, networks = [], []
+    for folder in ("Fig3a", "Fig3a_more"):
+        if (ROOT / "Data" / folder).exists():
+            more, one = fig3a_rows(folder)
+            rows += more
+            networks += one["networks"].tolist()
+    header = ["N_task", "networks", "ID", "OOD as released", "OOD quadrant held out", "gap"]
+    header += ["ridge: ID", "ridge: OOD quadrant held out", "theory", "paper"]
+    about = json.loads(str(one["config"]))
+    _, _, n_split, n_fit = one["r_sq"].shape
+    text = (
+        f"**Figure 3a, RNN.** Median [quartiles] of r2 over networks, {n_split} splits and {n_fit} "
+        f"fits; decoder seed {about['seed']}. {training('RNN', networks)}. "
+        "Everything again: `python sweep.py 3a 3a_more`."
+    )
+    return f"{text}\n\n{util.table(header, rows)}"
+
+
+def fig3a_rows(folder):
+    """Rows of the table of Figure 3a from a folder below Data/, and one of its files."""
+    adam, ridge = (measures(folder, f"RNN_CELoss{end}") for end in ("", "_ridge"))
     one = adam["quadrant"]
     for file in (*adam.values(), *ridge.values()):
         if not np.array_equal(file["n_tasks"], one["n_tasks"]):
-            raise UserError("the files in Data/Fig3a differ in n_tasks")
-    theory = util.r_sq_theory(one["t"], one["sigma"])
-    header = ["N_task", "networks", "ID", "OOD as released", "OOD quadrant held out", "gap"]
-    header += ["ridge: ID", "ridge: OOD quadrant held out", "theory", "paper"]
-    rows = []
+            raise UserError(f"the files in Data/{folder} differ in n_tasks")
+    theory, rows = util.r_sq_theory(one["t"], one["sigma"]), []
     for i, n_task in enumerate(one["n_tasks"]):
         values = {m: adam[m]["r_sq"][i] for m in ENDS}
         gap = np.nanmedian(values["ID"]) - np.nanmedian(values["quadrant"])
@@ -108,14 +125,7 @@ def fig3a():
                 PAPER.get(int(n_task), ""),
             ]
         )
-    about = json.loads(str(one["config"]))
-    _, _, n_split, n_fit = one["r_sq"].shape
-    text = (
-        f"**Figure 3a, RNN.** Median [quartiles] of r2 over networks, {n_split} splits and {n_fit} "
-        f"fits; decoder seed {about['seed']}. {training('RNN', one['networks'])}. "
-        "Everything again: `python sweep.py 3a`."
-    )
-    return f"{text}\n\n{util.table(header, rows)}"
+    return rows, one
 
 
 def comparison(title, networks):
@@ -135,7 +145,7 @@ def comparison(title, networks):
             low, mid, high = np.nanpercentile(angles[i], [25, 50, 75])
             row = [label, n_task, n_net, *map(util.quartiles, values)]
             rows.append([*row, f"{mid:.0f} [{low:.0f}, {high:.0f}]"])
-        words.append(f"{label}: {training(name, files['ID']['networks'])}.")
+        words.append(f"{label}: {training(name, files['ID']['networks'].tolist())}.")
     text = f"**{title}.** Median [quartiles] of r2 and angle over networks, splits and fits."
     return f"{text} {' '.join(words)}\n\n{util.table(header, rows)}"
 

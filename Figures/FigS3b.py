@@ -11,6 +11,8 @@ import style
 
 from paper import CORRS
 
+FLOOR = 0.3  # of the axis; medians below it are named, so that those near 1 can be told apart
+
 
 def draw(folders):
     """ID and both OOD tests."""
@@ -27,6 +29,7 @@ def draw(folders):
         values = style.of_task(files, 24)
         if values:
             style.curve(ax, list(values), style.stacked(values.values()), measure)
+            name_what_is_below(ax, values, style.COLORS[measure])
             shown += values.values()
     for name, file in alone.items():
         low, mid, high = np.sort(file["perc"], 0)
@@ -35,11 +38,19 @@ def draw(folders):
     style.theory(ax, style.r_sq_theory(20))
     ax.set(xlabel="correlation of factors in training", ylabel="$r^2$ of decoded $x^*$")
     ax.set_xticks((0, *CORRS))
-    style.r_sq_axis(ax)
+    style.r_sq_axis(ax, FLOOR)
     networks = f"{style.counted(shown)} per point, " if shown else ""
     ax.set_title(f"RNN, $N_{{task}}=24$, {networks}median and quartiles")
     ax.legend(loc="lower left")
     return fig
+
+
+def name_what_is_below(ax, values, color):
+    """The median as a number at the foot of the axis, where it lies below; values: dict x -> r2."""
+    for x, r_sq in values.items():
+        if np.nanmedian(r_sq) < FLOOR:
+            look = {"color": color, "ha": "center", "va": "bottom", "fontsize": 8}
+            ax.annotate(f"{np.nanmedian(r_sq):.2f} $\\downarrow$", (x, FLOOR + 0.01), **look)
 
 
 def quartile_files(folder):

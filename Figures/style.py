@@ -291,11 +291,6 @@ def quartiles(values):
     return np.nanpercentile(values.reshape(len(values), -1), [25, 50, 75], axis=1)
 
 
-def n_networks(r_sq):
-    """'5 networks', or '3 to 5 networks', for r_sq (n_tasks, runs, splits, fits)."""
-    return f"{span((~np.isnan(r_sq[:, :, 0, 0])).sum(1))} networks"
-
-
 def span(values):
     """'84 to 90', or '84' where all round to that."""
     low, high = f"{min(values):.0f}", f"{max(values):.0f}"

@@ -114,6 +114,20 @@ def test_file_that_lacks_an_array_is_one_line(figure, tmp_path):
     assert code == 2 and one_line(err) and "has no timing" in err
 
 
+def test_fig3a_goes_on_where_there_are_more_tasks(script, tmp_path):
+    made = make(tmp_path, {"Fig3a/r_sq_RNN_CELoss": (2, 24), "Fig3a_more/r_sq_RNN_CELoss": (48,)})
+    (tmp_path / "Fig3a_more/r_sq_RNN_CELoss_ID.npz").unlink()
+    folders = tmp_path / "Fig3a", tmp_path / "Fig3a_more", tmp_path / "not there"
+    ax = script("Fig3a")["draw"](folders).axes[0]
+    lines = {line.get_label(): line for line in ax.lines}
+    np.testing.assert_allclose(lines["OOD: quadrant really held out"].get_xdata(), [2, 24, 48])
+    rows = [*made["Fig3a/r_sq_RNN_CELoss"], *made["Fig3a_more/r_sq_RNN_CELoss"]]
+    released = lines["OOD as released (half of the fits are ID)"].get_ydata()
+    np.testing.assert_allclose(released, [np.median(row) for row in rows])
+    assert lines["ID: trained and tested on all quadrants"].get_xdata().tolist() == [2, 24]
+    assert ax.get_title().startswith("RNN, 2 networks per point")
+
+
 def test_fig5a_has_steps_and_the_theory_with_the_decision_step(script, tmp_path):
     make_figure(tmp_path, "Fig5a")
     ax = script("Fig5a")["draw"]((tmp_path / "Fig5a",)).axes[0]
