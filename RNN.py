@@ -183,7 +183,8 @@ class Recurrence(torch.autograd.Function):
     def backward(ctx, grad):
         """The error of step t is dL/d(drive t); total is dL/d(state t).
 
-        Errors begin as what they are multiples of, the slope of f, known for all steps at once.
+        Errors first hold alpha times the slope of f, of all steps at once; the steps then multiply
+        each with its total.
         """
         u, w_in, w_rec, states, fs = ctx.saved_tensors
         keep, alpha, activation, plain = ctx.settings

@@ -51,9 +51,9 @@ KINDS = {
     **{f"Noise{noise}": Kind(N_TASKS_NOISE, {"n_sd_in": float(noise)}) for noise in NOISES},
     "RNN_nTask9": Kind((9,), {}, "RNN"),
     **{f"nDim{d}": high_dim(d) for d in DIMS},
-    **{f"RNN_nTask{n}": Kind((n,), {}, "RNN") for n in N_TASKS_MORE},
     "gpt-2_nTask9": Kind((9,), {"network": "gpt-2"}, "gpt-2"),
     **{f"gpt-2_nDim{d}": high_dim(d, network="gpt-2") for d in DIMS},
+    **{f"RNN_nTask{n}": Kind((n,), {}, "RNN") for n in N_TASKS_MORE},
 }
 
 
@@ -212,14 +212,6 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
             *by_dim(decode, "Fig5b,S12 GPT", "r_sq", "gpt-2", "gpt-2_"),
         ),
     ),
-    "3a_more": Figure(
-        "Figure 3a at N_task 48, 96, 192",
-        (
-            decode("Fig3a_more/r_sq_RNN_CELoss", *MORE),
-            decode("Fig3a_more/r_sq_RNN_CELoss_ridge", *MORE, decoder="ridge"),
-        ),
-        "Fig3a",
-    ),
     "S6b": Figure(
         "sparseness by D, RNN and GPT-2",
         (
@@ -227,6 +219,14 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
             *by_dim(sparse, "FigS6/HighDim", "sparsity", "gpt-2", "gpt-2_"),
         ),
         "FigS6",
+    ),
+    "3a_more": Figure(
+        "Figure 3a at N_task 48, 96, 192",
+        (
+            decode("Fig3a_more/r_sq_RNN_CELoss", *MORE),
+            decode("Fig3a_more/r_sq_RNN_CELoss_ridge", *MORE, decoder="ridge"),
+        ),
+        "Fig3a",
     ),
 }
 ALIASES = {"3b": "3bc", "3c": "3bc", "3b,c": "3bc", "S12": "5b", "S3": "S3b", "S5c": "S5"}

@@ -743,19 +743,29 @@ def picture(config, figure):
     return link.replace(" ", "%20")
 
 
+def files_there(data, figure):
+    """Files below Data/ of what is measured for a figure, one for each that is there."""
+    files = [
+        p.file if p.file.endswith(".npz") else f"{p.file}/{p.options['keep'][0]}.npz"
+        for p in figure.products
+    ]
+    return [file for file in files if (data.folder / file).exists()]
+
+
+def is_complete(data, figure):
+    """Is all that a figure is drawn from there?"""
+    return len(files_there(data, figure)) == len(figure.products)
+
+
 def sources(data):
     """What each figure was made from: table of results there, networks, decoder seeds, machines."""
     header = ["figure", "shows", "results", "networks", "decoder seeds", "measured on"]
     rows = []
     for name, figure in paper.FIGURES.items():
-        networks, seeds, machines, there = set(), set(), set(), 0
-        for product in figure.products:
-            is_npz = product.file.endswith(".npz")
-            file = product.file if is_npz else f"{product.file}/{product.options['keep'][0]}.npz"
-            if not (data.folder / file).exists():
-                continue
+        networks, seeds, machines = set(), set(), set()
+        there = files_there(data, figure)
+        for file in there:
             found = data.load(file)
-            there += 1
             try:
                 config = json.loads(str(found.get("config", "{}")))
             except ValueError:
@@ -765,7 +775,7 @@ def sources(data):
             machines |= {str(found["machine"])} if "machine" in found else set()
         words = (len(networks), *("; ".join(sorted(s)) for s in (seeds, machines)))
         shown = [word or "-" for word in words]
-        rows.append([name, figure.shows, f"{there} of {len(figure.products)}", *shown])
+        rows.append([name, figure.shows, f"{len(there)} of {len(figure.products)}", *shown])
     return util.table(header, rows)
 
 

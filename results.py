@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+import paper
 import report
 import util
 from util import UserError
@@ -85,12 +86,14 @@ def n_networks(r_sq):
 
 def fig3a():
     """The table of Figure 3a, and a sentence about where its numbers come from."""
-    rows, networks = [], []
-    for folder in ("Fig3a", "Fig3a_more"):
-        if (ROOT / "Data" / folder).exists():
-            more, one = fig3a_rows(folder)
-            rows += more
-            networks += one["networks"].tolist()
+    rows, one = fig3a_rows("Fig3a")
+    networks, figures = one["networks"].tolist(), "3a"
+    if report.is_complete(report.Data(ROOT / "Data"), paper.FIGURES["3a_more"]):
+        more, other = fig3a_rows("Fig3a_more")
+        if str(one["config"]) != str(other["config"]):
+            raise UserError("Data/Fig3a and Data/Fig3a_more were decoded with different settings")
+        rows, networks = rows + more, networks + other["networks"].tolist()
+        figures = "3a 3a_more"
     header = ["N_task", "networks", "ID", "OOD as released", "OOD quadrant held out", "gap"]
     header += ["ridge: ID", "ridge: OOD quadrant held out", "theory", "paper"]
     about = json.loads(str(one["config"]))
@@ -98,7 +101,7 @@ def fig3a():
     text = (
         f"**Figure 3a, RNN.** Median [quartiles] of r2 over networks, {n_split} splits and {n_fit} "
         f"fits; decoder seed {about['seed']}. {training('RNN', networks)}. "
-        "Everything again: `python sweep.py 3a 3a_more`."
+        f"Everything again: `python sweep.py {figures}`."
     )
     return f"{text}\n\n{util.table(header, rows)}"
 
@@ -152,9 +155,10 @@ def comparison(title, networks):
 
 def verdicts():
     """How many claims have which verdict, and what is not run yet."""
-    rows = report.judged(report.Data(ROOT / "Data"))
-    missing = list(dict.fromkeys(row[0] for row in rows if row[-1] == report.NOT_RUN))
-    words = f"{report.summary_of(rows)} Each with its rule and numbers: [REPORT.md](REPORT.md)."
+    data = report.Data(ROOT / "Data")
+    missing = [n for n, figure in paper.FIGURES.items() if not report.is_complete(data, figure)]
+    words = report.summary_of(report.judged(data))
+    words += " Each with its rule and numbers: [REPORT.md](REPORT.md)."
     if missing:
         words += f" Still to be run at full scale: figures {', '.join(missing)}."
     return textwrap.fill(words, 100)

@@ -105,7 +105,7 @@ class Job:
     """One command of the project's scripts, and what it takes and gives.
 
     Attributes:
-        name: 'train RNN', 'generalize Fig3a/r_sq_RNN_CELoss', 'draw 3a'.
+        name: 'train RNN', 'generalize Fig3a/r_sq_RNN_CELoss', 'draw Fig3a'.
         command: script and its settings.
         needs: names of jobs that come first.
         outputs: files it writes.
@@ -285,13 +285,16 @@ class Sweep:
         return not other
 
     def add_drawing(self, name, figure, products):
-        """Add the drawing of a figure."""
+        """Add the drawing of a figure, one job for all figures that share its script."""
         script = ROOT / "Figures" / f"{figure.script or f'Fig{name}'}.py"
+        name = f"draw {script.stem}"
+        if name in self.jobs:
+            products = list(dict.fromkeys([*self.jobs.pop(name).needs, *products]))
         picture = self.figures / f"{script.stem}.png"
         command = [f"Figures/{script.name}", str(self.data), str(self.figures)]
         is_done = self.is_newer(picture, script, products)
         files = [picture, picture.with_suffix(".pdf")]
-        return self.add(Job(f"draw {name}", command, files, is_done, products))
+        return self.add(Job(name, command, files, is_done, products))
 
     def add_report(self):
         """Add the writing of REPORT.md, after all else."""

@@ -327,7 +327,7 @@ class Trainer:
         """Make what depends on which networks there are.
 
         All trained parameters become views of one vector, so that Adam makes one pass. It is called
-        as a function: for few networks torch.optim's object takes ten times as long as the pass.
+        as a function: for few networks the bookkeeping of torch.optim's object takes longer.
         """
         self.weights = loss_weights(self.configs, self.tasks[0], self.device)
         named = [(k, p) for k, p in self.model.named_parameters() if p.requires_grad]
@@ -335,8 +335,11 @@ class Trainer:
         self.vector = torch.cat([p.detach().flatten() for p in self.trained])
         for parameter, view in zip(self.trained, self.views(self.vector), strict=True):
             parameter.data = view
-        self.adam = {name: torch.zeros_like(self.vector) for name in ("exp_avg", "exp_avg_sq")}
-        self.adam["step"] = torch.zeros((), device=self.device)
+        self.adam_state = {
+            "exp_avg": torch.zeros_like(self.vector),
+            "exp_avg_sq": torch.zeros_like(self.vector),
+            "step": torch.zeros((), device=self.device),
+        }
         self.graph, self.is_warm = None, False
 
     def views(self, vector):
@@ -360,18 +363,16 @@ class Trainer:
         gradients = torch.autograd.grad(loss.sum(), self.trained)
         self.descend(torch.cat([g.flatten() for g in gradients]))
 
-    @torch.no_grad()
     def descend(self, gradient):
         """One step of Adam with its defaults, but for lr; gradient as `vector`."""
         adam(
             [self.vector],
             [gradient],
-            [self.adam["exp_avg"]],
-            [self.adam["exp_avg_sq"]],
+            [self.adam_state["exp_avg"]],
+            [self.adam_state["exp_avg_sq"]],
             [],
-            [self.adam["step"]],
+            [self.adam_state["step"]],
             fused=True,
-            capturable=self.device.type == "cuda",
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,
@@ -442,7 +443,7 @@ class Trainer:
         """What Adam knows, shaped as the parameters but for the number of steps."""
         return {
             name: value if name == "step" else dict(zip(self.names, self.views(value), strict=True))
-            for name, value in self.adam.items()
+            for name, value in self.adam_state.items()
         }
 
     def set_moments(self, moments, nets=slice(None)):
@@ -451,7 +452,7 @@ class Trainer:
             if name != "step":
                 kept = zip(self.names, self.trained, strict=True)
                 value = torch.cat([value[k][nets][..., : p.shape[-1]].flatten() for k, p in kept])
-            self.adam[name] = value.clone().to(self.device)
+            self.adam_state[name] = value.clone().to(self.device)
 
     def state_dict(self):
         """Everything a resumed training needs to end with the same weights, bit for bit."""

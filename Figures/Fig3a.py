@@ -8,7 +8,6 @@ results table in README.md.
 
 from pathlib import Path
 
-import numpy as np
 import style
 
 FILES = {
@@ -19,28 +18,26 @@ FILES = {
 
 
 def draw(folders):
-    """The three measures in one panel."""
-    found = [
-        style.data({key: Path(folder) / file for key, file in FILES.items()}, ("r_sq", "n_tasks"))
-        for folder in folders
-        if any((style.DATA / folder / file).exists() for file in FILES.values())
-    ]
-    if not found:
+    """The three measures in one panel; of an N_task in both folders the first one's."""
+    curves, theory = {key: {} for key in FILES}, {"t": 20, "sigma": 0.2}
+    for folder in folders:
+        if folder == folders[0] or (style.DATA / folder).is_dir():
+            paths = {key: Path(folder) / file for key, file in FILES.items()}
+            for key, file in style.data(paths, ("r_sq", "n_tasks")).items():
+                theory |= {name: file[name] for name in theory if name in file}
+                for n_task, values in zip(file["n_tasks"].tolist(), file["r_sq"], strict=True):
+                    curves[key].setdefault(n_task, values)
+    curves = {key: dict(sorted(values.items())) for key, values in curves.items() if values}
+    if not curves:
         raise style.no_data(folders[:1], "3a")
     fig, ax = style.plt.subplots()
-    n_tasks, counts = set(), []
-    for key in FILES:
-        files = [by_measure[key] for by_measure in found if key in by_measure]
-        if files:
-            x = np.concatenate([file["n_tasks"] for file in files])
-            rows = [row for file in files for row in file["r_sq"]]
-            style.curve(ax, x, style.stacked(rows), key)
-            n_tasks, counts = n_tasks.union(x.tolist()), [*counts, *rows]
-    any_file = next(iter(found[0].values()))
-    style.theory(ax, style.r_sq_theory(any_file.get("t", 20), any_file.get("sigma", 0.2)))
-    style.task_axis(ax, sorted(n_tasks))
+    for key, values in curves.items():
+        style.curve(ax, list(values), style.stacked(values.values()), key)
+    style.theory(ax, style.r_sq_theory(**theory))
+    style.task_axis(ax, sorted({n_task for values in curves.values() for n_task in values}))
     ax.set(ylabel="$r^2$ of decoded $x^*$", ylim=(None, 1))
-    ax.set_title(f"RNN, {style.counted(counts)} per point, median and quartiles")
+    networks = style.counted([v for values in curves.values() for v in values.values()])
+    ax.set_title(f"RNN, {networks} per point, median and quartiles")
     ax.legend(loc="lower right")
     return fig
 

@@ -23,18 +23,20 @@ def draw(folders):
         raise style.no_data(folders[:1], "S3b")
     found = {0: style.condition(folders[-1:], "RNN_CELoss", needs=needs), **found}
     fig, ax = style.plt.subplots()
-    shown = []
+    shown, points = [], []
     for measure in style.ALL_MEASURES:
         files = {corr: by[measure] for corr, by in found.items() if measure in by}
         values = style.of_task(files, 24)
         if values:
             style.curve(ax, list(values), style.stacked(values.values()), measure)
-            name_what_is_below(ax, values, style.COLORS[measure])
             shown += values.values()
+            points += [(x, np.nanmedian(v), style.COLORS[measure]) for x, v in values.items()]
     for name, file in alone.items():
         low, mid, high = np.sort(file["perc"], 0)
         error = {"yerr": (mid - low, high - mid), "capsize": 2, "label": f"{name}.npz, quartiles"}
         ax.errorbar(file["corr"], mid, fmt="s--", color="k", ms=4, lw=1, **error)
+        points += [(x, y, "k") for x, y in zip(file["corr"], mid, strict=True)]
+    name_what_is_below(ax, points)
     style.theory(ax, style.r_sq_theory(20))
     ax.set(xlabel="correlation of factors in training", ylabel="$r^2$ of decoded $x^*$")
     ax.set_xticks((0, *CORRS))
@@ -45,12 +47,13 @@ def draw(folders):
     return fig
 
 
-def name_what_is_below(ax, values, color):
-    """The median as a number at the foot of the axis, where it lies below; values: dict x -> r2."""
-    for x, r_sq in values.items():
-        if np.nanmedian(r_sq) < FLOOR:
-            look = {"color": color, "ha": "center", "va": "bottom", "fontsize": 8}
-            ax.annotate(f"{np.nanmedian(r_sq):.2f} $\\downarrow$", (x, FLOOR + 0.01), **look)
+def name_what_is_below(ax, points):
+    """Medians below the axis as numbers at its foot; points (x, r2, colour)."""
+    below = [point for point in points if point[1] < FLOOR]
+    for i, (x, r_sq, color) in enumerate(below):
+        y = FLOOR + 0.01 + 0.035 * sum(x == other for other, _, _ in below[:i])
+        words = f"{r_sq:.2f} $\\downarrow$"
+        ax.text(x, y, words, color=color, ha="center", va="bottom", fontsize=8)
 
 
 def quartile_files(folder):

@@ -99,7 +99,7 @@ def data(files, needs):
         if (DATA / path).exists():
             found[key] = load_npz(DATA / path, needs)
         else:
-            leave_out(f"{DATA / path}: not there, its curve is left out")
+            leave_out(f"{DATA / path}: not there, left out")
     return found
 
 

@@ -208,3 +208,29 @@ def test_sparseness_is_drawn_from_files_in_the_released_layout(tmp_path, draw):
 def test_results_table_in_the_readme_is_the_one_the_data_give():
     result = shell("results.py", "--check")
     assert result.returncode == 0, result.stderr
+
+
+def test_the_table_of_figure_3a_goes_on_once_all_of_it_is_there(monkeypatch, tmp_path):
+    import results
+
+    whole = ROOT / "Data/Fig3a"
+    names = [path.name for path in whole.glob("r_sq*.npz")]
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    for name in names:
+        path = tmp_path / "Data/Fig3a" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((whole / name).read_bytes())
+    table = results.fig3a()
+    assert "`python sweep.py 3a`" in table
+    more = tmp_path / "Data/Fig3a_more"
+    more.mkdir()
+    for name in names:
+        if "ridge" not in name:
+            (more / name).write_bytes((whole / name).read_bytes())
+    assert results.fig3a() == table  # half made
+    for name in names:
+        arrays = util.load_npz(whole / name)
+        del arrays["sha256"]
+        util.save_npz(more / name, **{**arrays, "n_tasks": 100 * arrays["n_tasks"]})
+    rows = [line.split("|")[1].strip() for line in results.fig3a().splitlines() if "|" in line]
+    assert rows[2:] == ["2", "3", "6", "12", "24", "200", "300", "600", "1200", "2400"]

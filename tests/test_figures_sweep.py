@@ -128,6 +128,23 @@ def test_fig3a_goes_on_where_there_are_more_tasks(script, tmp_path):
     assert ax.get_title().startswith("RNN, 2 networks per point")
 
 
+def test_fig3a_takes_an_n_task_from_the_first_folder(script, tmp_path):
+    names = {"Fig3a/r_sq_RNN_CELoss": (48, 2, 24), "Fig3a_more/r_sq_RNN_CELoss": (48, 96)}
+    made = make(tmp_path, names, ends=[""])
+    ax = script("Fig3a")["draw"]((tmp_path / "Fig3a", tmp_path / "Fig3a_more")).axes[0]
+    mine, more = (made[name] for name in names)
+    assert ax.lines[0].get_xdata().tolist() == [2, 24, 48, 96]
+    expected = [np.median(row) for row in (mine[1], mine[2], mine[0], more[1])]
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), expected)
+
+
+def test_fig3a_says_what_is_missing_before_more_tasks(figure, tmp_path):
+    make(tmp_path, {"Fig3a_more/r_sq_RNN_CELoss": (48,)})
+    code, _, err = figure("Fig3a", tmp_path)
+    lines = err.splitlines()
+    assert code == 0 and len(lines) == 3 and all("Fig3a/" in line for line in lines)
+
+
 def test_fig5a_has_steps_and_the_theory_with_the_decision_step(script, tmp_path):
     make_figure(tmp_path, "Fig5a")
     ax = script("Fig5a")["draw"]((tmp_path / "Fig5a",)).axes[0]
@@ -174,6 +191,25 @@ def test_fig_s3b_draws_quartiles_alone(figure, tmp_path):
     code, _, err = figure("FigS3b", tmp_path)
     assert code == 0, err
     assert (tmp_path / "FigS3b.png").exists()
+
+
+def test_fig_s3b_names_medians_below_its_axis(script, tmp_path):
+    files = {f"FigS3b/r_sq_Corr{c}": (24,) for c in ("0.8", "1")}
+    make(tmp_path, files)
+    low = np.full((1, 2, 4, 2), -0.5)
+    path = tmp_path / "FigS3b/r_sq_Corr1_quadrant.npz"
+    util.save_npz(path, r_sq=low, n_tasks=np.array([24]))
+    ax = script("FigS3b")["draw"]((tmp_path / "FigS3b", tmp_path / "Fig3a")).axes[0]
+    (named,) = ax.texts
+    x, y = named.get_position()
+    assert named.get_text().startswith("-0.50") and x == 1 and -0.5 < ax.get_ylim()[0] < y
+
+
+def test_fig_s3b_names_released_medians_below_its_axis(script, tmp_path):
+    perc = np.array([[-0.9, 0.8], [-0.7, 0.9], [0.1, 0.95]])
+    util.save_npz(tmp_path / "FigS3b/correlated.npz", perc=perc, corr=np.array([1.0, 0.0]))
+    (named,) = script("FigS3b")["draw"]((tmp_path / "FigS3b",)).axes[0].texts
+    assert named.get_text().startswith("-0.70")
 
 
 def test_ceilings_of_other_noise_are_those_of_least_squares():

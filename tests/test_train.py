@@ -693,9 +693,9 @@ def test_moments_of_silent_units_become_zero():
     trainer.step()
     for flush, is_zero in ((lambda: None, False), (util.flush_denormals, True)):
         flush()
-        trainer.adam["exp_avg"].fill_(2.0**-126)  # the smallest of full precision
+        trainer.adam_state["exp_avg"].fill_(2.0**-126)  # the smallest of full precision
         trainer.descend(torch.zeros_like(trainer.vector))
-        assert (trainer.adam["exp_avg"] == 0).all().item() == is_zero
+        assert (trainer.adam_state["exp_avg"] == 0).all().item() == is_zero
 
 
 def test_help_names_every_setting(capsys):
