@@ -363,7 +363,8 @@ def n_task_needs_dimensions(data):
 
     For RNN and GPT and D = 4, 6, 8, 10: OOD r2 of networks with N_task >= D above those with fewer
     tasks, and rising with N_task at the largest D (Spearman), p < 0.01 each (partly: some); with
-    N_task < D the outputs determine N_task of D directions only.
+    N_task < D the outputs determine N_task of D directions only. Whether N_task = D is enough is
+    not part of the rule.
     """
     texts, levels = [], []
     for name, folder, end in (("RNN", "RNN", "RNN"), ("GPT", "GPT", "gpt-2")):
@@ -454,8 +455,9 @@ def quadratic_encoder(data, test):
     Median OOD r2 at N_task 24 within 0.02 of the ReLU encoder's.
     """
     relu, quad = (data.r_sq(file, MANY, test) for file in (RNN, QUAD))
-    level = if_(abs(np.median(relu) - np.median(quad)) <= 0.02)
-    return f"ReLU {span(relu)}, quadratic {span(quad)}", level
+    difference = np.median(quad) - np.median(relu)
+    text = f"ReLU {span(relu)}, quadratic {span(quad)}, difference {difference:+.3f}"
+    return text, if_(abs(difference) <= 0.02)
 
 
 def sparse(data, files):
@@ -512,8 +514,9 @@ def attractor(data):
     ends = f"coverage {span(main[:, BOTTOM], 2)}, share fixed {span(fixed[:, BOTTOM], 2)}"
     n_start = sheet["kept"].shape[-1]
     text = (
-        f"slow points: local dimension {dimension}, coverage {alone} ({n_start} starts; with those "
-        f"of other jitters {covered}); where the search ends: {ends}"
+        f"slow points: local dimension {dimension}, cells hit relative to as many random points, "
+        f"'coverage', {alone} ({n_start} starts; with those of other jitters {covered}); where the "
+        f"search ends: {ends}"
     )
     return text, HOLDS if is_flat[BOTTOM] and is_fixed else if_(is_flat[SHEET], WEAKLY)
 
@@ -650,9 +653,10 @@ def abstract(data):
             null = data.rows(file, f"{measure}_chance", MANY, 4)[..., 2]  # its 95 % quantile
             middle_above = (np.median(values, 0) > np.median(null, 0)).all()
             levels.append(HOLDS if (values > null).all() else if_(middle_above, WEAKLY))
-            words.append(f"{measure} {span(values.mean(1))} against {middle(null)}")
-        texts.append(f"{name}: {', '.join(words)}")
-    return "; ".join(texts), joint(levels)
+            above = f"above it in {(values > null).sum()} of {values.size}"
+            words.append(f"{measure} {span(values.mean(1))}, null {middle(null)}, {above}")
+        texts.append(f"{name}: {'; '.join(words)}")
+    return ". ".join(texts), joint(levels)
 
 
 # ------------------------------------------------------------------ the claims
@@ -691,7 +695,7 @@ INTRO = """# Report
 Written by `python report.py` from the results in `{data}`; each verdict follows from the rule
 printed with it.
 
-**{summary}**
+**{summary}** Two more rows, on what beats the optimum and on abstraction, are checks of ours.
 
 The unit is the network: its statistic is the median over splits and fits of its decoders. Numbers
 are the median (lowest to highest) over networks, five per condition. Comparisons are one-sided
@@ -757,6 +761,15 @@ def is_complete(data, figure):
     return len(files_there(data, figure)) == len(figure.products)
 
 
+def verdicts(rows, config):
+    """Table of the claims, with links to their pictures."""
+    lines = []
+    for i, (figure, claim, _, _, verdict) in enumerate(rows, start=1):
+        link = picture(config, figure)
+        lines.append([i, claim, f"[{figure}]({link})" if link else figure, verdict])
+    return util.table(["", "claim", "figure", "verdict"], lines)
+
+
 def sources(data):
     """What each figure was made from: table of results there, networks, decoder seeds, machines."""
     header = ["figure", "shows", "results", "networks", "decoder seeds", "measured on"]
@@ -810,7 +823,8 @@ def trainings(data):
         return "No logs of finished trainings are there."
     return (
         f"Logs of finished trainings: {n_log}. Networks: {len(names)}, their seed "
-        f"{', '.join(sorted(seeds))}, {seconds / 3600:.1f} hours, on {'; '.join(sorted(machines))}."
+        f"{', '.join(sorted(seeds))}, {seconds / 3600:.1f} hours in all, several side by "
+        f"side, on {'; '.join(sorted(machines))}."
     )
 
 
@@ -818,10 +832,9 @@ def write(config):
     """The report as text."""
     data = Data(config.data)
     rows = judged(data)
-    lines, details, shown = [], [], set()
+    details, shown = [], set()
     for i, (figure, claim, rule, measured, verdict) in enumerate(rows, start=1):
         link = picture(config, figure)
-        lines.append([i, claim, f"[{figure}]({link})" if link else figure, verdict])
         details.append(f"**{i}. {claim}** *{verdict}*.\n\nRule: {rule}\n\n{measured}")
         if link and link not in shown:  # several claims may share a picture
             details.append(f"![Figure {figure}]({link})")
@@ -829,7 +842,7 @@ def write(config):
     parts = [
         INTRO.format(summary=summary_of(rows), data=config.data.name),
         "## Verdicts",
-        util.table(["", "claim", "figure", "verdict"], lines),
+        verdicts(rows, config),
         "## Rules and measurements",
         *details,
         "## Where the numbers come from",

@@ -35,7 +35,7 @@ def draw(folders):
         portraits.draw_spectra(spectrum, shares, kind["n_task"][0], line, color)
     panels = {"a": lines, "b": trial[0], "c": space, "d": spectrum}
     for name, ax in panels.items():
-        style.letter(ax, name, x=0.05 if name == "c" else -0.14)
+        style.letter(ax, name, **({"x": 0.05, "y": 0.99} if name == "c" else {"x": -0.14}))
     return fig
 
 

@@ -17,7 +17,10 @@ def draw(folders):
     units, encoder = fig.subfigures(1, 2, width_ratios=(2, 1))
     rows = units.subplots(len(found), 2, squeeze=False)
     for row, kind in zip(rows, found, strict=True):
-        maps, name = kind.get("rate_maps_end", kind["rate_maps"]), style.title(kind)
+        maps, step = kind["rate_maps"], "last stimulus step"
+        if "rate_maps_end" in kind:
+            maps, step = kind["rate_maps_end"], "decision step"
+        name = f"{style.title(kind)}, {step}"
         portraits.draw_maps(row[0], maps, 0, 25)
         row[0].set_title(f"{name}\n{row[0].get_title()}", fontsize=8)
         look = {"color": style.COLORS[kind["network"]], "label": "network 0"}

@@ -29,12 +29,12 @@ def draw(folders):
     label = r"theory, $1 - 12\sigma^2/(t+1)$"
     ax.plot(t, ceiling, color=style.COLORS["theory"], ls="--", lw=1.2, label=label)
     style.r_sq_axis(ax)
-    at = {"xy": (TRAINED, 0), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-    ax.annotate("as trained", xytext=(-3, 4), color="0.5", ha="right", fontsize=7.5, **at)
+    at = {"xy": (TRAINED, 1), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    ax.annotate("as trained", xytext=(3, 2), color="0.5", fontsize=7.5, **at)
     ax.set(xlabel="stimulus, $t$ (steps)", ylabel="$r^2$ of decoded $x^*$", xticks=durations)
     networks = style.counted(file["r_sq"])
-    ax.set_title(f"Free reaction time, $N_{{task}}=24$, {networks}")
-    ax.legend(loc="lower right")
+    ax.set_title(f"Free reaction time, $N_{{task}}=24$, {networks}", pad=14)
+    ax.legend(loc="lower left")
     return fig
 
 

@@ -36,9 +36,9 @@ def draw(folders):
             style.note(ax, "no data")
             continue
         style.theory(ax, style.r_sq_theory(20))
-        ax.set(ylabel="OOD $r^2$", title=TITLES[measure], ylim=(None, 1))
+        ax.set(ylabel="OOD $r^2$", title=TITLES[measure])
         ax.legend(loc="lower right")
-    panels[0].set_xlabel("")
+    panels[0].set(xlabel="", ylim=(None, 1))
     style.letter(panels[0], "c")
     return fig
 

@@ -31,7 +31,9 @@ def draw(folders):
             x = np.array(dims) + 0.2 * (i - (len(n_tasks) - 1) / 2)  # side by side
             means(ax, x, np.concatenate([rows[dim] for dim in dims]), color=color, label=n_task)
         ax.set_xticks(sorted(files))
-        ax.set(xlabel="$D$", title=style.NAMES.get(network, network))
+        ax.set(xlabel="$D$", title=f"{style.NAMES.get(network, network)}, last stimulus step")
+    axes[0, 0].set_title("mean of networks, 95 % interval of the mean")
+    axes[0, 1].set_title("mean of networks, each as a dot")
     for ax in axes[0]:
         style.task_axis(ax, sorted({n for file in arc.values() for n in file["n_tasks"].tolist()}))
     for ax, text in zip(axes.flat, "abcd", strict=False):
@@ -45,8 +47,8 @@ def draw(folders):
 
 
 def means(ax, x, rows, **look):
-    """Mean, lower and upper end of its interval, as (point, 3)."""
-    mean, low, high = rows.T
+    """Mean, lower and upper end of its interval, as (point, 3); no end beyond 0 to 100 %."""
+    mean, low, high = np.clip(rows, 0, 100).T
     ax.errorbar(x, mean, [mean - low, high - mean], fmt="o-", ms=4, lw=1.5, capsize=2, **look)
 
 

@@ -563,7 +563,8 @@ def draw_maps(ax, maps, net, n_shown):
     order = responding[angle.argsort()][chosen]
     mosaic(ax, [rates[:, :, unit].T for unit in order], order)
     of = f"{len(responding)} of {rates.shape[-1]} units respond"
-    ax.set_title(f"rates over $x_1$ (right) and $x_2$ (up),\neach over its own range; {of}")
+    of += f", {len(order)} shown" if len(order) < len(responding) else ""
+    ax.set_title(f"rates over $x_1$ (right) and $x_2$ (up),\neach over its own range;\n{of}")
 
 
 def draw_correlations(ax, correlation, **look):

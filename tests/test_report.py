@@ -333,7 +333,7 @@ def test_report_and_check(data, tmp_path, script):
     assert "[3a](Figures/Fig3a.png)" in text and "![Figure 3a](Figures/Fig3a.png)" in text
     assert "[S1]" not in text
     assert (
-        "Logs of finished trainings: 1. Networks: 1, their seed 3, 2.0 hours, on a machine." in text
+        "Networks: 1, their seed 3, 2.0 hours in all, several side by side, on a machine." in text
     )
     assert "nan" not in text and "-0.000" not in text
     assert script("report", *options, "--check")[0] == 0
