@@ -20,9 +20,9 @@ def test_sums():
         assert hashlib.sha256((NETWORKS / name).read_bytes()).hexdigest() == total, name
 
 
-# ID r2 where it is not within 0.076 of the optimum: a cued network does not hold all of x*, one that knows
-# x1 = x2 only holds one direction of it, and 12 tasks leave RNNs of many factors short of it
-# (Figure 5b: 0.90 at D = 8, 0.79 at D = 10)
+# ID r2 where it is not within 0.076 of the optimum: a cued network does not hold all of x*, one
+# that knows x1 = x2 only holds one direction of it, and 12 tasks leave RNNs of many factors short
+# of it (Figure 5b: 0.90 at D = 8, 0.79 at D = 10)
 LOWEST = {"Context": 0.3, "Corr1": 0.3, "nDim8": 0.8, "nDim10": 0.7}
 
 
