@@ -8,6 +8,7 @@ import ctrl_c  # noqa: F401
 
 # isort: split
 import json
+import re
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,10 +71,11 @@ def training(kind, networks):
         there = left & set(head["networks"])
         if there:
             left -= there
+            n_tasks = sorted({int(re.search(r"nTask(\d+)", name)[1]) for name in there})
             words.append(
-                f"{len(there)} networks, seed {head['config']['seed']}, {last['batch']} batches, "
-                f"trained as one ensemble in {last['seconds'] / 60:.0f} minutes on "
-                f"{head['machine']}"
+                f"{len(there)} networks (N_task {', '.join(map(str, n_tasks))}), seed "
+                f"{head['config']['seed']}, {last['batch']} batches, trained as one ensemble in "
+                f"{last['seconds'] / 60:.0f} minutes on {head['machine']}"
             )
     if left:
         words.append(f"the log of {len(left)} more was not kept")

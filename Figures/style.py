@@ -316,6 +316,9 @@ def bars(ax, x, values, label, **look):
     ax.errorbar(x, mid, (mid - low, high - mid), fmt="o-", ms=4, lw=1, label=label, **look)
 
 
+BELOW = "fits below the axis"
+
+
 def spread(ax, x, values, key, floor, width=0.22):
     """Every fit as a dot, by network from left to right, quartiles as a box, median as a line.
 
@@ -328,6 +331,8 @@ def spread(ax, x, values, key, floor, width=0.22):
     at, low = x + width * np.linspace(-0.42, 0.42, values.size), values < floor
     ax.plot(at[~low], values[~low], "o", color=color, ms=2, mew=0, alpha=0.5)
     if low.any():  # an empty line that is not clipped upsets the layout
+        if all(line.get_label() != BELOW for line in ax.lines):  # once, for the legend
+            ax.plot([], [], "v", color="0.5", ms=3.5, mew=0, label=BELOW)
         ax.plot(at[low], np.full(low.sum(), floor), "v", color=color, ms=3.5, mew=0, clip_on=False)
     bottom, mid, top = np.percentile(values, [25, 50, 75])
     ax.bar(x, top - bottom, width, bottom, fc=(*matplotlib.colors.to_rgb(color), 0.2), ec=color)
