@@ -193,10 +193,12 @@ def test_a_second_sweep_in_the_same_folder_stops(tiny, tmp_path):
         while not (tmp_path / "logs/sweep.log").exists():
             time.sleep(0.1)
         time.sleep(0.5)
+        first.send_signal(signal.SIGSTOP)  # it might be done before the second has begun
         code, _, err = tiny(tmp_path, "3a")
         assert code == 2 and one_line(err) and "another sweep" in err
     finally:
         first.send_signal(signal.SIGINT)
+        first.send_signal(signal.SIGCONT)
         _, err = first.communicate(timeout=100)
     assert first.returncode == 130 and one_line(err)
     assert not processes(tmp_path)
