@@ -1,5 +1,6 @@
 """Tools for the tests: run a script as a user would, or its main in this process."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from model import checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 torch.set_num_threads(2)
+# A shell's background job ignores Ctrl-C, and so would the scripts that tests start from there.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
