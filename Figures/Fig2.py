@@ -35,7 +35,8 @@ def draw(folders):
         portraits.draw_spectra(spectrum, shares, kind["n_task"][0], line, color)
     panels = {"a": lines, "b": trial[0], "c": space, "d": spectrum}
     for name, ax in panels.items():
-        style.letter(ax, name, **({"x": 0.05, "y": 0.99} if name == "c" else {"x": -0.14}))
+        x, y = (0.05, 0.99) if name == "c" else (-0.14, 1.04)
+        style.letter(ax, name, x, y)
     return fig
 
 

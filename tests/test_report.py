@@ -332,9 +332,8 @@ def test_report_and_check(data, tmp_path, script):
     assert "Of 22 claims of the paper 22 are reproduced; 0 partly" in text
     assert "[3a](Figures/Fig3a.png)" in text and "![Figure 3a](Figures/Fig3a.png)" in text
     assert "[S1]" not in text
-    assert (
-        "Networks: 1, their seed 3, 2.0 hours in all, several side by side, on a machine." in text
-    )
+    trained = "Logs of finished trainings: 1. Networks: 1, their seed 3, 2.0 hours in all, "
+    assert f"{trained}several side by side, on a machine." in text
     assert "nan" not in text and "-0.000" not in text
     assert script("report", *options, "--check")[0] == 0
     decoded(data, report.RNN, MIDDLE)
