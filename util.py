@@ -1,25 +1,31 @@
-"""What every script shares: settings from the shell, seeds, files, checkpoints, tables."""
+"""What every script shares: settings from the shell, files, provenance, tables."""
 
 import contextlib
-import dataclasses
+import ctypes
 import errno
 import glob
 import hashlib
+import importlib
 import io
+import itertools
 import json
 import os
 import pickle
 import platform
 import signal
 import struct
+import subprocess
 import sys
 import zipfile
 import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 import tyro
+from numpy.typing import ArrayLike
 
 
 class UserError(Exception):
@@ -30,7 +36,7 @@ class Interrupted(Exception):
     """The user, or the cluster, asked the script to stop; work is saved, exit code 130."""
 
 
-def run_script(main, config_class):
+def run_script(main: Callable[[Any], None], config_class: type) -> None:
     """Parse the settings of a script, run it, and turn expected failures into one line each.
 
     Args:
@@ -56,20 +62,20 @@ def run_script(main, config_class):
         stop(name, str(error) or "interrupted", 130)
 
 
-def is_out_of_memory(error):
+def is_out_of_memory(error: BaseException) -> bool:
     """Is this how Python or PyTorch runs out of memory?"""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return "can't allocate memory" in str(error)  # PyTorch on a CPU
 
 
-def stop(name, message, code):
+def stop(name: str, message: object, code: int) -> NoReturn:
     """Print one line on stderr and leave with `code`."""
     print(f"{name}: {' '.join(str(message).split())}", file=sys.stderr)
     sys.exit(code)
 
 
-def parse(config_class, args=None):
+def parse(config_class: type, args: list[str] | None = None) -> Any:
     """Settings from the shell; a wrong one raises UserError with the parser's own words."""
     captured = io.StringIO()
     try:
@@ -80,21 +86,18 @@ def parse(config_class, args=None):
             raise
         words = [line.strip(" │╭╮╰╯─") for line in captured.getvalue().splitlines()]
         words = [w for w in words if w and not w.endswith("error") and w != "Unrecognized options"]
-        keep = []
-        for word in words:
-            if word.startswith(("For full helptext", "Argument helptext")):
-                break
-            keep.append(word)
-        raise UserError(" ".join(keep) + " (see --help)") from None
+        ends = "For full helptext", "Argument helptext"
+        first = itertools.takewhile(lambda word: not word.startswith(ends), words)
+        raise UserError(" ".join(first) + " (see --help)") from None
 
 
 @contextlib.contextmanager
-def stop_requests():
+def stop_requests() -> Iterator[Callable[[], bool]]:
     """Within it, Ctrl-C and SIGTERM only set a flag, so that a training step is never cut in two.
 
     Yields a function that says whether a stop was asked for. A second Ctrl-C stops at once.
     """
-    asked = []
+    asked: list[int] = []
 
     def note(number, _frame):
         if asked:
@@ -109,29 +112,25 @@ def stop_requests():
             signal.signal(number, handler)
 
 
-# ------------------------------------------------------------------ seeds, device, machine
+def start(command: list[str], **options: Any) -> subprocess.Popen:
+    """Begin a process that ends when this one does, however that comes (on Linux)."""
+
+    def follow() -> None:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+    return subprocess.Popen(command, preexec_fn=follow, **options)
 
 
-def seeds_for(seed, run, n_task, n_dim):
-    """Independent seeds of one network, from its own settings alone.
-
-    Networks that differ only in architecture share encoder and data, so that architectures are
-    compared on the same trials.
-
-    Returns:
-        dict of int: 'task' (boundaries drawn at random), 'encoder', 'weights', 'data', 'noise'.
-    """
-    names = ("task", "encoder", "weights", "data", "noise")
-    words = np.random.SeedSequence([seed, run, n_task, n_dim]).generate_state(len(names), np.uint64)
-    return {name: int(word >> np.uint64(1)) for name, word in zip(names, words, strict=True)}
+# ------------------------------------------------------------------ device, machine
 
 
-def generator(seed, device="cpu"):
+def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
     """A torch generator of its own, seeded."""
     return torch.Generator(device).manual_seed(seed)
 
 
-def pick_device(name):
+def pick_device(name: str) -> torch.device:
     """torch.device for 'auto', 'cpu' or 'cuda'; UserError where there is no GPU."""
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: PyTorch sees no GPU here; use --device cpu or auto")
@@ -140,7 +139,7 @@ def pick_device(name):
     return torch.device(name)
 
 
-def flush_denormals():
+def flush_denormals() -> None:
     """Numbers too small for full precision become 0 in this thread, and in those it begins.
 
     Adam's moments of silent units end as such numbers, on which processors are slow.
@@ -148,7 +147,7 @@ def flush_denormals():
     torch.set_flush_denormal(True)
 
 
-def machine():
+def machine() -> str:
     """One line that says where numbers were measured."""
     cpu = platform.processor() or platform.machine()
     with contextlib.suppress(FileNotFoundError):
@@ -162,7 +161,7 @@ def machine():
 # ------------------------------------------------------------------ files
 
 
-def write_atomic(path, data):
+def write_atomic(path: Path | str, data: bytes) -> None:
     """Write bytes to `path` so that it holds either the old or the whole new content."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -177,29 +176,30 @@ def write_atomic(path, data):
         raise
 
 
-def save_torch(path, content):
+def save_torch(path: Path | str, content: Any) -> None:
     """torch.save, atomically; a full disk leaves the old file and raises OSError."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_atomic(path, buffer.getvalue())
 
 
-def latin1(text, encoding):
+def latin1(text: str, encoding: str) -> bytes:
     """How pickles of protocol 2 spell bytes; no other encoding is allowed."""
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"encoding {encoding}")
     return text.encode("latin1")
 
 
-def numpy_globals():
+def numpy_globals() -> list[Any]:
     """What a pickle of NumPy numbers names; rebuilding these runs no foreign code."""
-    core, allowed = np._core.multiarray, [(latin1, "_codecs.encode"), np.ndarray, np.dtype]
+    core = importlib.import_module("numpy._core.multiarray")
+    allowed: list[Any] = [(latin1, "_codecs.encode"), np.ndarray, np.dtype]
     for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
         allowed += [(getattr(core, f), f"{module}.{f}") for f in ("_reconstruct", "scalar")]
     return allowed + [type(np.dtype(code)) for code in "?bhilqBHILQefd"]
 
 
-def load_torch(path):
+def load_torch(path: Path | str) -> Any:
     """torch.load of tensors, NumPy numbers and plain Python values only; never runs code from it.
 
     Reads PyTorch's present file format and the old one.
@@ -220,22 +220,13 @@ def load_torch(path):
         ) from None
 
 
-BROKEN_FILE = (  # what reading a damaged or foreign file may raise
-    RuntimeError,
-    EOFError,
-    ValueError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    TypeError,
-    OSError,
-    struct.error,
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-)
+# What reading a damaged or foreign file may raise
+BROKEN_FILE: tuple[type[Exception], ...] = (RuntimeError, EOFError, ValueError, KeyError)
+BROKEN_FILE += (IndexError, AttributeError, TypeError, OSError, struct.error)
+BROKEN_FILE += (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error)
 
 
-def save_npz(path, **arrays):
+def save_npz(path: Path | str, **arrays: Any) -> None:
     """Write an .npz, atomically, with a sum of its contents; makes the folder."""
     path = Path(path)
     make_folder(path.parent)
@@ -245,7 +236,7 @@ def save_npz(path, **arrays):
     write_atomic(path, buffer.getvalue())
 
 
-def contents_sum(arrays):
+def contents_sum(arrays: dict[str, np.ndarray]) -> str:
     """SHA-256 of arrays, names and all."""
     total = hashlib.sha256()
     for name, values in sorted(arrays.items()):
@@ -254,22 +245,25 @@ def contents_sum(arrays):
     return total.hexdigest()
 
 
-def load_npz(path, needs=()):
+def load_npz(path: Path | str, needs: Iterable[str] = ()) -> dict[str, np.ndarray]:
     """dict of the arrays in an .npz, never running code from it.
 
     Raises:
         UserError: missing, truncated, without an array of `needs` (pickled objects are none), or
             with a sum, `sha256`, that is not that of its contents.
     """
-    path = Path(path)
+    path, arrays = Path(path), {}
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {
-                key: file[key] for key in file.files if key in needs or not is_pickle(file, key)
-            }
-    except (*BROKEN_FILE, zlib.error) as error:
+            for key in file.files:
+                try:
+                    arrays[key] = file[key]
+                except ValueError as error:
+                    if key in needs or "allow_pickle" not in str(error):  # else it is passed over
+                        raise
+    except BROKEN_FILE as error:
         raise UserError(f"{path}: not an .npz that can be read ({error})") from None
     for key in needs:
         if key not in arrays:
@@ -280,15 +274,7 @@ def load_npz(path, needs=()):
     return arrays
 
 
-def is_pickle(file, key):
-    """Does an array of an open .npz hold Python objects, which only a pickle can?"""
-    with file.zip.open(f"{key}.npy") as member:
-        version = np.lib.format.read_magic(member)
-        read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
-        return read[version[0]](member)[2].hasobject
-
-
-def make_folder(path):
+def make_folder(path: Path | str) -> Path:
     """Make a folder and check that it can be written, before hours of work depend on it."""
     path = Path(path)
     if path.exists() and not path.is_dir():
@@ -307,7 +293,7 @@ def make_folder(path):
     return path
 
 
-def find_checkpoints(patterns):
+def find_checkpoints(patterns: Iterable[str]) -> list[Path]:
     """Paths of the .pth files meant by files, folders or globs, sorted, each once.
 
     Raises:
@@ -330,9 +316,9 @@ def find_checkpoints(patterns):
     return sorted(set(found))
 
 
-def plain(config):
+def plain(config: Any) -> dict[str, Any]:
     """A dataclass as plain Python values, for a checkpoint or a JSON line."""
-    values = dataclasses.asdict(config) if dataclasses.is_dataclass(config) else dict(config)
+    values = config if isinstance(config, dict) else vars(config)
     return {
         k: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v
         for k, v in values.items()
@@ -341,89 +327,63 @@ def plain(config):
 
 # ------------------------------------------------------------------ how a result was made
 
-# settings that change no number
-ASIDE = ("network", "networks", "out", "overwrite", "device", "keep", "pictures", "save_decoders")
-ASIDE += ("in_distribution", "held_out", "every_measure")
+# Settings that change no number
+ASIDE: tuple[str, ...] = ("network", "networks", "out", "overwrite", "device", "keep", "pictures")
+ASIDE += ("save_decoders", "in_distribution", "held_out", "every_measure")
 
 
-def provenance(config, paths):
-    """How a result was made, as arrays to save with it: networks, their sums, settings, machine."""
+def provenance(config: Any, paths: Iterable[Path | str]) -> dict[str, Any]:
+    """How a result was made: networks with their sums, settings, machine."""
     settings = {name: value for name, value in plain(config).items() if name not in ASIDE}
+    sums = {Path(path).name: file_sum(path) for path in paths}
+    return {"networks": sums, "config": settings, "machine": machine()}
+
+
+def about_arrays(about: dict[str, Any]) -> dict[str, Any]:
+    """What `provenance` says, as arrays to save in an .npz."""
     return {
-        "networks": np.array([Path(path).name for path in paths]),
-        "network_sums": np.array([file_sum(path) for path in paths]),
-        "config": json.dumps(settings),
-        "machine": machine(),
+        "networks": np.array(list(about["networks"])),
+        "network_sums": np.array(list(about["networks"].values())),
+        "config": json.dumps(about["config"]),
+        "machine": about["machine"],
     }
 
 
-def file_sum(path):
+def about_of(arrays: dict[str, np.ndarray]) -> dict[str, Any] | None:
+    """The reverse of `about_arrays`; None where an .npz does not say how it was made."""
+    if not {"networks", "network_sums", "config"} <= set(arrays):
+        return None
+    names, sums = arrays["networks"].tolist(), arrays["network_sums"].tolist()
+    try:
+        config = json.loads(str(arrays["config"]))
+    except ValueError:
+        return None
+    machine = str(arrays.get("machine", "-"))
+    return {"networks": dict(zip(names, sums, strict=True)), "config": config, "machine": machine}
+
+
+def file_sum(path: Path | str) -> str:
     """SHA-256 of a file."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def differs(found, config, paths):
-    """In what a result differs from what these settings and networks would give.
-
-    Args:
-        found: its arrays. A setting that is not in it had its default.
-        config: settings of the script that makes it.
-        paths: checkpoints; of those that are not there the name alone is compared.
-
-    Returns:
-        '', 'settings' (or names of networks), or 'networks'.
-    """
-    if not {"networks", "network_sums", "config"} <= set(found):
-        return "settings"
-    sums = dict(zip(found["networks"].tolist(), found["network_sums"].tolist(), strict=True))
-    settings = json.loads(str(found["config"]))
-    defaults = {f.name: f.default for f in dataclasses.fields(config)}
-    same = sorted(sums) == sorted(Path(path).name for path in paths) and all(
-        settings.get(name, plain({name: defaults[name]})[name]) == value
-        for name, value in plain(config).items()
-        if name not in ASIDE
-    )
-    if not same:
-        return "settings"
-    there = [Path(path) for path in paths if Path(path).exists()]
-    return "networks" if any(file_sum(path) != sums[path.name] for path in there) else ""
+# ------------------------------------------------------------------ tables
 
 
-# ------------------------------------------------------------------ theory and tables
-
-
-def r_sq_theory(t, sigma=0.2):
-    """r2 of the mean of `t` samples of noise `sigma`: 1 - 12 sigma^2 / t (0.976 at t = 20)."""
-    return 1 - 12 * sigma**2 / np.asarray(t, dtype=float)
-
-
-def r_sq_anisotropic(t, sigma=0.2, ratio=2):
-    """The same where the second of two channels has `ratio` times the noise, mean over both."""
-    return 1 - 12 * (sigma**2 + (ratio * sigma) ** 2) / (2 * t)
-
-
-def r_sq_ar1(t, sigma=0.2, a=0.7):
-    """r2 = 1 - 12 sigma^2 / (1' R^-1 1) of generalised least squares, R_ij = a^|i - j|.
-
-    For AR(1) noise of standard deviation sigma 1' R^-1 1 = (t - (t - 2) a) / (1 + a).
-    """
-    return 1 - 12 * sigma**2 * (1 + a) / (t - (t - 2) * a)
-
-
-def quartiles(values, digits=3):
+def quartiles(values: ArrayLike, digits: int = 3) -> str:
     """'median [lower, upper]', NaN left out; '-' where nothing is left."""
-    values = np.asarray(values)
-    values = values[~np.isnan(values)]
-    if not values.size:
+    some = np.asarray(values)
+    some = some[~np.isnan(some)]
+    if not some.size:
         return "-"
-    low, mid, high = (f"{v:.{digits}f}" for v in np.percentile(values, [25, 50, 75]))
+    low, mid, high = (f"{v:.{digits}f}" for v in np.percentile(some, [25, 50, 75]))
     return f"{mid} [{low}, {high}]"
 
 
-def table(header, rows):
+def markdown(header: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
     """A Markdown table with aligned columns."""
-    cells = [list(map(str, header)), *[list(map(str, row)) for row in rows]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    cells = [list(map(str, row)) for row in (header, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "| " + " | ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) + " |" for r in cells
     ]
