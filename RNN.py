@@ -2,132 +2,114 @@
 
 One network is an ensemble of one: the leading axis of every parameter and activation is the
 network. Activations are (net, trial, time, unit); in memory time runs before trial, so that one
-step of all trials is a block and (time, trial) flattens without a copy.
-Weights are stored (net, in, out), the order of the products; files hold (out, in).
+step of all trials is a block and (time, trial) flattens without a copy. Weights are stored
+(net, in, out), the order of the products; files hold (out, in).
 """
 
 import math
+import re
+from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 
 from util import UserError
 
-
-def flat(x):
-    """(net, trial, time, unit) -> (net, time * trial, unit), a view for our memory order."""
-    return x.transpose(1, 2).flatten(1, 2)
-
-
-def unflat(x, n_trial):
-    """(net, time * trial, unit) -> (net, trial, time, unit)."""
-    return x.unflatten(1, (-1, n_trial)).transpose(1, 2)
-
-
-def steps(*tensors):
-    """Each tensor (net, time, ...) as a tuple of its steps, views made once."""
-    return [x.unbind(1) for x in tensors]
-
-
 CACHE = 100_000  # numbers per block of networks on a CPU; half or twice as many make no difference
+Noise = dict[str, Tensor]  # what is drawn anew for every batch beside its trials
 
 
-def net_blocks(x, at_least=4):
-    """Slices over networks, each so small that what is made of it stays in the cache.
+def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """x W + b for x (net, trial, time, in), without a copy in our memory order."""
+    rows = torch.baddbmm(bias, x.transpose(1, 2).flatten(1, 2), weight)
+    return rows.unflatten(1, (-1, x.shape[1])).transpose(1, 2)
 
-    None is smaller than `at_least` networks, below which the overhead of a call would show.
+
+def steps(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
+    """The steps of tensors (net, time, ...), one of each side by side, as views made once."""
+    return list(zip(*(x.unbind(1) for x in tensors), strict=True))
+
+
+def net_blocks(x: Tensor, at_least: int = 4) -> list[slice]:
+    """Slices over networks: small, so that what is made of each stays in the cache.
+
+    Below `at_least` networks the overhead of a call would show.
     """
     at_once = len(x) if x.is_cuda else max(at_least, CACHE // max(1, x[0].numel()))
     return [slice(start, start + at_once) for start in range(0, len(x), at_once)]
 
 
 class Ensemble(nn.Module):
-    """`n_net` networks side by side; knows how one of them looks in a file.
+    """`n_net` networks side by side, each of which can be a file of its own."""
 
-    Subclasses give `FILE_KEYS`: parameter name -> key in the file. Weights are (out, in) there, but
-    for those in `STORED_IN_OUT`. Keys that begin with a name in `UNUSED` are passed over.
-    """
-
-    FILE_KEYS: dict[str, str] = {}
-    STORED_IN_OUT: tuple[str, ...] = ()
-    UNUSED: tuple[str, ...] = ()
+    UNUSED = ""  # pattern of keys that files may hold and nothing uses
 
     def __init__(self, n_net):
         super().__init__()
         self.n_net = n_net
+        self.file_keys = {}  # parameter -> its key in a file
+        self.n_outs = None  # outputs of each network, where they differ; the others are padding
 
-    def add_linear(self, name, n_in, n_out):
-        """Add parameters `name`_weight (net, in, out) and `name`_bias (net, 1, out)."""
+    def add_linear(self, name: str, n_in: int, n_out: int, key: str) -> None:
+        """Add `name`_weight (net, in, out) and `name`_bias; `key` has {} for weight and bias."""
         weight = nn.Parameter(torch.zeros(self.n_net, n_in, n_out))
         self.register_parameter(f"{name}_weight", weight)
-        self.add_vector(f"{name}_bias", n_out)
+        self.file_keys[f"{name}_weight"] = key.format("weight")
+        self.add_vector(f"{name}_bias", n_out, key.format("bias"))
 
-    def add_vector(self, name, n_out):
-        """Add a parameter (net, 1, out)."""
+    def add_vector(self, name: str, n_out: int, key: str) -> None:
+        """Add a parameter (net, 1, out) that files hold under `key`."""
         self.register_parameter(name, nn.Parameter(torch.zeros(self.n_net, 1, n_out)))
+        self.file_keys[name] = key
 
     @torch.no_grad()
-    def draw_linear(self, name, net, rng, n_out=None, fan=None):
-        """PyTorch's default for nn.Linear, U(-1, 1) / sqrt(n_in), for one network.
-
-        With `n_out` only the first outputs are drawn; the rest is padding and stays 0.
-        `fan` takes the place of n_in under the root.
-        """
+    def draw_linear(self, name: str, net: int, rng: Generator, fan: int = 0) -> None:
+        """PyTorch's default for nn.Linear, U(-1, 1) / sqrt(fan or n_in), for one network."""
         weight = self.get_parameter(f"{name}_weight")[net]
         bias = self.get_parameter(f"{name}_bias")[net, 0]
-        n_in, n_out = len(weight), len(bias) if n_out is None else n_out
+        n_in, n_out = len(weight), self.n_outs[net] if self.n_outs else len(bias)
         draw = torch.empty(n_out, n_in + 1)
         draw.uniform_(-1, 1, generator=rng).div_(math.sqrt(fan or n_in))
         weight[:, :n_out] = draw[:, :n_in].T
         bias[:n_out] = draw[:, n_in]
 
-    def as_in_file(self, name, net, n_out=None):
-        """A parameter of one network in the shape it has in files, as a view; see `n_out` below."""
-        value = self.get_parameter(name)[net].detach()
-        if len(value) == 1 and not name.endswith("weight"):
-            return value[0, :n_out]
-        return value if name in self.STORED_IN_OUT else value.T[:n_out]
+    def as_in_file(self, name: str, net: int) -> Tensor:
+        """A parameter of one network in the shape it has in files, as a view."""
+        value, n_out = self.get_parameter(name)[net].detach(), self.n_outs and self.n_outs[net]
+        return value.T[:n_out] if name.endswith("weight") else value[0, :n_out]
 
-    def to_file(self, net, n_out=None):
-        """State dict of one network as in files, on the CPU; the first `n_out` outputs of it."""
-        names = self.FILE_KEYS.items()
-        return {key: self.as_in_file(name, net, n_out).cpu().clone() for name, key in names}
+    def to_file(self, net: int) -> dict[str, Tensor]:
+        """State dict of one network as in files, on the CPU."""
+        names = self.file_keys.items()
+        return {key: self.as_in_file(name, net).cpu().clone() for name, key in names}
 
     @torch.no_grad()
-    def from_file(self, net, state, n_out=None):
-        """Load one network from a state dict as in files.
-
-        With `n_out` the file holds that many outputs and the rest is padding.
-
-        Raises:
-            UserError: a tensor is missing, unknown, of the wrong shape, or not finite.
-        """
+    def from_file(self, net: int, state: Any) -> None:
+        """Load one network from a state dict as in files; UserError where a tensor is not right."""
         if not isinstance(state, dict):
             raise UserError("is no dict of tensors")
-        unknown = [k for k in state if k not in self.FILE_KEYS.values() and not self.is_unused(k)]
-        if unknown:
-            raise UserError(f"tensor {unknown[0]} is not one of this network")
-        for name, key in self.FILE_KEYS.items():
-            if not isinstance(state.get(key), torch.Tensor):
+        for key in state:
+            if key not in self.file_keys.values() and not re.fullmatch(self.UNUSED, key):
+                raise UserError(f"tensor {key} is not one of this network")
+        for name, key in self.file_keys.items():
+            value, own = state.get(key), self.as_in_file(name, net)
+            if not isinstance(value, Tensor):
                 raise UserError(f"tensor {key} is missing")
-            value, own = state[key], self.as_in_file(name, net, n_out)
             if value.shape != own.shape:
-                shapes = f"{tuple(value.shape)}, not {tuple(own.shape)}"
-                raise UserError(f"tensor {key} has shape {shapes}")
+                raise UserError(f"tensor {key} has shape {[*value.shape]}, not {[*own.shape]}")
             if not value.isfinite().all():
                 raise UserError(f"tensor {key} holds values that are not finite")
             own.copy_(value)
 
-    def is_unused(self, key):
-        """Is this a tensor that files may hold and nothing uses?"""
-        return key.split(".")[0] in self.UNUSED
-
     @torch.no_grad()
-    def keep(self, nets):
+    def keep(self, nets: Sequence[int]) -> None:
         """Go on with these networks only; parameters become new, smaller ones."""
+        self.n_outs = self.n_outs and [self.n_outs[net] for net in nets]
+        width = self.n_outs and max(self.n_outs)  # the widest may have gone
         for name, parameter in list(self.named_parameters(recurse=False)):
-            kept = nn.Parameter(parameter[nets].clone(), requires_grad=parameter.requires_grad)
-            self.register_parameter(name, kept)
+            kept = parameter[nets][..., :width].clone()
+            self.register_parameter(name, nn.Parameter(kept, parameter.requires_grad))
         self.n_net = len(nets)
 
 
@@ -139,42 +121,29 @@ ACTIVATIONS = {  # f(x, out), and its slope in terms of f's output
 
 
 class Recurrence(torch.autograd.Function):
-    """All steps of the vanilla RNN, with back-propagation through time written out.
+    """All steps of the vanilla RNN, r(t) = keep r(t-1) + alpha f(...), and their gradient.
 
     Autograd would make one weight gradient per step and add them up; here the steps only pass the
     error back, in place, and each weight gradient is one product at the end.
-    `RNN.step` is the same map one step at a time; tests/ compares the two, gradients included.
     """
 
     @staticmethod
     def forward(ctx, u, w_in, bias, w_rec, noise, keep, alpha, activation):
-        """One buffer holds the drive first, then the values of f.
-
-        Args:
-            u: inputs (net, time, trial, channel).
-            w_in, bias, w_rec: (net, channel, unit), (net, 1, unit), (net, unit, unit).
-            noise: None, or what is added inside f, as the states.
-            keep, alpha: r(t) = keep r(t-1) + alpha f(...).
-
-        Returns:
-            states (net, time, trial, unit).
-        """
+        """States (net, time, trial, unit) for inputs u; `noise` inside f has their shape."""
         f, _ = ACTIVATIONS[activation]
         plain = keep == 0 and alpha == 1  # then the state is the value of f itself
-        fs = drive_of(u, w_in, bias)
+        fs = drive_of(u, w_in, bias)  # the drive first, then the values of f
         if noise is not None:
             fs += noise
         states = fs if plain else torch.empty_like(fs)
-        f_at = fs.unbind(1)
-        r_at = f_at if plain else states.unbind(1)
-        f(f_at[0], f_at[0])  # r(0) = 0
-        if not plain:
-            torch.mul(f_at[0], alpha, out=r_at[0])
-        total = u.new_empty(r_at[0].shape)
-        for now, r, r_next in zip(f_at[1:], r_at, r_at[1:], strict=False):
-            f(torch.baddbmm(now, r, w_rec, out=total), now)
+        total, before = torch.empty_like(fs[:, 0]), None
+        for now, r in steps(fs, states):
+            f(now if before is None else torch.baddbmm(now, before, w_rec, out=total), now)
             if not plain:
-                torch.mul(now, alpha, out=r_next).add_(r, alpha=keep)
+                torch.mul(now, alpha, out=r)
+                if before is not None:
+                    r.add_(before, alpha=keep)
+            before = r
         ctx.save_for_backward(u, w_in, w_rec, states, fs)
         ctx.settings = keep, alpha, activation, plain
         return states
@@ -183,8 +152,7 @@ class Recurrence(torch.autograd.Function):
     def backward(ctx, grad):
         """The error of step t is dL/d(drive t); total is dL/d(state t).
 
-        Errors first hold alpha times the slope of f, of all steps at once; the steps then multiply
-        each with its total.
+        Errors first hold alpha times the slope of f; the steps then multiply each with its total.
         """
         u, w_in, w_rec, states, fs = ctx.saved_tensors
         keep, alpha, activation, plain = ctx.settings
@@ -193,7 +161,7 @@ class Recurrence(torch.autograd.Function):
         if alpha != 1:
             errors.mul_(alpha)
         total, later = torch.empty_like(fs[:, 0]), None
-        for now, error in reversed(list(zip(*steps(grad, errors), strict=True))):
+        for now, error in reversed(steps(grad, errors)):
             if later is None:
                 total.copy_(now)
             else:
@@ -204,7 +172,7 @@ class Recurrence(torch.autograd.Function):
         return *gradients, None, None, None, None
 
 
-def drive_of(u, w_in, bias):
+def drive_of(u: Tensor, w_in: Tensor, bias: Tensor) -> Tensor:
     """W_in u + b of all steps, (net, time, trial, out), networks in blocks."""
     drive = u.new_empty(*u.shape[:3], w_in.shape[-1])
     for nets in net_blocks(drive):
@@ -212,11 +180,8 @@ def drive_of(u, w_in, bias):
     return drive
 
 
-def gradients_of(u, w_in, states, errors, wants_u):
-    """Gradients of u, w_in, bias and w_rec from the errors at the drive, all steps in one product.
-
-    u, states, errors: (net, time, trial, ...); the state before the first step is 0.
-    """
+def gradients_of(u: Tensor, w_in: Tensor, states: Tensor, errors: Tensor, wants_u: bool) -> tuple:
+    """Gradients of u, w_in, bias and w_rec from the errors (net, time, trial, ...) at the drive."""
     n_trial, errors = errors.shape[2], errors.flatten(1, 2)
     before = states.flatten(1, 2)[:, :-n_trial]
     grad_rec = torch.bmm(before.transpose(1, 2), errors[:, n_trial:])
@@ -228,83 +193,96 @@ def gradients_of(u, w_in, states, errors, wants_u):
 class Network(Ensemble):
     """What stands between encoder and readout: one of the table `model.NETWORKS`.
 
-    Subclasses give `SETTINGS`, the settings of `train.Config` that they take as arguments after
-    `n_net` and `n_in`; `draw` fresh weights; and `forward` from inputs (net, trial, time, channel)
-    to the representation (net, trial, time, unit).
+    Subclasses give `SETTINGS`, which their constructor takes after `n_net` and `n_in`; `draw`; and
+    `forward` from inputs (net, trial, time, channel) to the representation (net, trial, time,
+    unit), with what `draw_noise` returns as keyword arguments.
     """
 
     SETTINGS: tuple[str, ...] = ("n_neu",)
-    N_BATCH = 100_000  # batches of a training in the paper
+    LEFTOVER: str | None = None  # key of a second readout in the authors' files, unused
 
-    def draw(self, net, rng):
+    def __init__(self, n_net, n_neu):
+        super().__init__(n_net)
+        self.n_neu = n_neu
+
+    def draw(self, net: int, rng: Generator) -> None:
         """Fresh weights for one network."""
         raise NotImplementedError
 
-    def draw_noise(self, n_trial, n_time, generators):
-        """Keyword arguments of `forward` that are drawn anew for every batch.
-
-        Each network's numbers come from its own generator. Dropout is drawn in training mode only.
-        """
+    def draw_noise(self, n_trial: int, n_time: int, generators: Sequence[Generator]) -> Noise:
+        """Noise for one batch, each network's numbers from its own generator."""
         return {}
 
-    def last(self, inputs, **noise):
+    def last(self, inputs: Tensor, **noise: Tensor) -> Tensor:
         """The representation at the last step alone, (net, trial, unit)."""
         return self(inputs, **noise)[:, :, -1]
 
 
 class RecurrentNetwork(Network):
-    """A network with an input projection `inp` and a recurrent one `rec`, r(0) = 0.
+    """A network whose state (`N_STATES` blocks of `n_neu` numbers) `step` maps to the next, from 0.
 
-    Subclasses give `N_GATES`, the blocks of `n_neu` outputs of both; and `step`, the one-step map.
+    Projections `inp` of the input and `rec` have `N_GATES` blocks of `n_neu` outputs. One with
+    other parameters begins with `Network.__init__` and gives `draw` and `drive` too.
     """
 
-    N_GATES = 1
+    N_GATES, N_STATES = 1, 1
+    FILES = ("{}_ih_l0", "{}_hh_l0")  # keys of the projections in a file, here as torch.nn's
+    BOUNDS = (-math.inf, math.inf)  # of the representation
+    JITTER = (-0.5, 0.5)  # added where a search for fixed points starts
+    inp_weight: Tensor
+    inp_bias: Tensor
+    rec_weight: Tensor
+    rec_bias: Tensor
 
     def __init__(self, n_net, n_in, n_neu):
-        super().__init__(n_net)
-        self.n_neu = n_neu
-        self.add_linear("inp", n_in, self.N_GATES * n_neu)
-        self.add_linear("rec", n_neu, self.N_GATES * n_neu)
+        super().__init__(n_net, n_neu)
+        self.add_linear("inp", n_in, self.N_GATES * n_neu, self.FILES[0])
+        self.add_linear("rec", n_neu, self.N_GATES * n_neu, self.FILES[1])
 
     @property
-    def n_state(self):
-        """Numbers in the state that `step` maps."""
-        return self.n_neu
+    def n_state(self) -> int:
+        """Numbers in a state; the first `n_neu` are the representation."""
+        return self.N_STATES * self.n_neu
 
-    def drive(self, inputs):
-        """What reaches the units from outside: W_in u + b, (net, trial, time, unit)."""
-        bias = self.inp_bias + self.rec_bias
-        return unflat(torch.baddbmm(bias, flat(inputs), self.inp_weight), inputs.shape[1])
+    def bounds(self) -> Tensor:
+        """Lowest and highest that numbers of a state can be, (2, n_state)."""
+        bounds = torch.tensor([[-math.inf], [math.inf]]).repeat(1, self.n_state)
+        bounds[:, : self.n_neu] = torch.tensor(self.BOUNDS)[:, None]
+        return bounds
 
-    def step(self, state, drive):
-        """The one-step map: state (net, trial, n_state) and drive of one step -> next state.
+    def jitter(self, size: float | None = None) -> tuple[float, float]:
+        """Lowest and highest jitter of that size; None: of the usual size."""
+        low, high = self.JITTER
+        return (low, high) if size is None else (low / high * size, size)
 
-        The first `n_neu` numbers of a state are the representation.
-        """
+    def draw(self, net, rng):
+        """As torch.nn: U(-1, 1) / sqrt(n_neu) for all parameters."""
+        self.draw_linear("inp", net, rng, fan=self.n_neu)
+        self.draw_linear("rec", net, rng, fan=self.n_neu)
+
+    def drive(self, inputs: Tensor) -> Tensor:
+        """What reaches the units from outside: W_in u + b, (net, trial, time, gate * unit)."""
+        return affine(inputs, self.inp_weight, self.inp_bias + self.rec_bias)
+
+    def step(self, state: Tensor, drive: Tensor) -> Tensor:
+        """State (net, trial, n_state) and drive of one step -> next state."""
         raise NotImplementedError
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Representation (net, trial, time, unit) for inputs (net, trial, time, channel)."""
+        states = [inputs.new_zeros(len(inputs), inputs.shape[1], self.n_state)]
+        for drive in self.drive(inputs).unbind(2):
+            states.append(self.step(states[-1], drive))
+        return torch.stack(states[1:], 1).transpose(1, 2)[..., : self.n_neu]
 
 
 class RNN(RecurrentNetwork):
-    """Vanilla RNN (SPEC 3): r(t) = (1 - a) r(t-1) + a f(W_in u(t) + W_rec r(t-1) + b + noise).
-
-    Args:
-        n_net: networks.
-        n_in: input channels.
-        n_neu: units.
-        leaky: with False, r(t) = r(t-1) + a f(...).
-        activation: 'relu' or 'tanh'.
-        init: of the recurrent weights: 'default', 'ortho', or 'sparse' (15 % non-zero).
-        n_sd_net: noise inside f; standard deviation n_sd_net / sqrt(dt).
-        tau, dt: time constant and step in ms; a = dt / tau.
-    """
+    """Vanilla RNN: r(t) = (1 - a) r(t-1) + a f(W_in u(t) + W_rec r(t-1) + b + noise)."""
 
     SETTINGS = ("n_neu", "leaky", "activation", "init", "n_sd_net", "tau", "dt")
-    FILE_KEYS = {
-        f"{short}_{kind}": f"{long}.{kind}"
-        for short, long in (("inp", "inp_to_rec"), ("rec", "rec_to_rec"))
-        for kind in ("weight", "bias")
-    }
-    UNUSED = ("rec_to_out",)  # in the authors' files
+    FILES = ("inp_to_rec.{}", "rec_to_rec.{}")
+    LEFTOVER = "rec_to_out"
+    UNUSED = r"rec_to_out\..*"
     SPARSITY = 0.15  # share of non-zero recurrent weights of init = 'sparse'
 
     def __init__(
@@ -312,21 +290,26 @@ class RNN(RecurrentNetwork):
         n_net,
         n_in,
         n_neu,
-        leaky=True,
-        activation="relu",
-        init="default",
-        n_sd_net=0.0,
-        tau=100,
-        dt=100,
+        leaky=True,  # False: r(t) = r(t-1) + a f(...)
+        activation="relu",  # or 'tanh'
+        init="default",  # of the recurrent weights; or 'ortho', 'sparse'
+        n_sd_net=0.0,  # noise inside f; its standard deviation is n_sd_net / sqrt(dt)
+        tau=100,  # ms, time constant; a = dt / tau
+        dt=100,  # ms per step
     ):
         super().__init__(n_net, n_in, n_neu)
         self.activation, self.init = activation, init
         self.alpha, self.sigma = dt / tau, n_sd_net / math.sqrt(dt)
         self.keep_r = 1 - self.alpha if leaky else 1.0
+        relu = activation == "relu"
+        high, size = (math.inf, 6.0) if relu else (1.0, 0.5)  # jitter U(0, 6) as in the paper
+        if not leaky:  # what is added to a silent unit stays there
+            high, size = math.inf, 0.01
+        self.BOUNDS, self.JITTER = (0.0 if relu else -high, high), (0.0 if relu else -size, size)
 
     @torch.no_grad()
     def draw(self, net, rng):
-        """Fresh weights for one network."""
+        """U(-1, 1) / sqrt(n_in); recurrent weights as `init` says."""
         self.draw_linear("inp", net, rng)
         self.draw_linear("rec", net, rng)
         weight = self.rec_weight[net]
@@ -339,7 +322,7 @@ class RNN(RecurrentNetwork):
                 weight[torch.randperm(self.n_neu, generator=rng)[:n_zero], unit] = 0
 
     def draw_noise(self, n_trial, n_time, generators):
-        """As `Network.draw_noise`: noise (net, trial, time, unit), standard normal."""
+        """Noise (net, trial, time, unit), standard normal."""
         if self.sigma == 0:
             return {}
         shape = n_trial, n_time, self.n_neu
@@ -347,60 +330,33 @@ class RNN(RecurrentNetwork):
         return {"noise": torch.stack(noise)}
 
     def step(self, state, drive):
-        """As `RecurrentNetwork.step`; the state is r."""
+        """The state is r."""
         f = torch.relu if self.activation == "relu" else torch.tanh
         return self.keep_r * state + self.alpha * f(torch.baddbmm(drive, state, self.rec_weight))
 
     def forward(self, inputs, noise=None):
-        """Representation (net, trial, time, unit) for inputs (net, trial, time, channel).
-
-        Args:
-            noise: standard normal, shaped as the output; scaled by `sigma` and added inside f.
-        """
+        """As `RecurrentNetwork.forward`; `noise` is scaled by `sigma` and added inside f."""
         if noise is not None:
             noise = self.sigma * noise.transpose(1, 2)
-        states = Recurrence.apply(
-            inputs.transpose(1, 2),
-            self.inp_weight,
-            self.inp_bias + self.rec_bias,
-            self.rec_weight,
-            noise,
-            self.keep_r,
-            self.alpha,
-            self.activation,
-        )
+        u, bias = inputs.transpose(1, 2), self.inp_bias + self.rec_bias
+        settings = self.keep_r, self.alpha, self.activation
+        states = Recurrence.apply(u, self.inp_weight, bias, self.rec_weight, noise, *settings)
         return states.transpose(1, 2)
 
 
-def parts(x, n):
-    """The last axis in n equal parts, as views."""
-    return x.unflatten(-1, (n, -1)).unbind(-2)
-
-
 class Gated(torch.autograd.Function):
-    """All steps of the LSTM, with back-propagation through time written out, as `Recurrence`.
-
-    `LSTM.step` is the same map one step at a time; tests/ compares both with torch.nn.LSTM.
-    """
+    """All steps of the LSTM and their gradient, as `Recurrence`."""
 
     @staticmethod
     def forward(ctx, u, w_in, bias, w_rec):
-        """One buffer holds the drive first, then the values of the gates i, f, g, o.
-
-        Args:
-            u: inputs (net, time, trial, channel).
-            w_in, bias, w_rec: (net, channel, 4 unit), (net, 1, 4 unit), (net, unit, 4 unit).
-
-        Returns:
-            outputs h (net, time, trial, unit).
-        """
-        gates = drive_of(u, w_in, bias)
+        """Outputs h (net, time, trial, unit); weights have a block for each gate i, f, g, o."""
+        gates = drive_of(u, w_in, bias)  # the drive first, then the values of the gates
         hs = u.new_empty(*u.shape[:3], w_rec.shape[1])
         cells, squashed = torch.empty_like(hs), torch.empty_like(hs)  # c and tanh(c)
         total, h, c = torch.empty_like(gates[:, 0]), None, None
-        total_g = parts(total, 4)[2]
-        every = (gates, *parts(gates, 4), hs, cells, squashed)
-        for now, i, f, g, o, h_now, c_now, squashed_now in zip(*steps(*every), strict=True):
+        total_g = total.chunk(4, -1)[2]
+        every = steps(gates, *gates.chunk(4, -1), hs, cells, squashed)
+        for now, i, f, g, o, h_now, c_now, squashed_now in every:
             if h is None:
                 total.copy_(now)
             else:
@@ -424,7 +380,7 @@ class Gated(torch.autograd.Function):
         """
         u, w_in, w_rec, gates, hs, cells, squashed = ctx.saved_tensors
         errors, back = torch.empty_like(gates), w_rec.transpose(1, 2).contiguous()
-        (i, f, g, o), (by_i, by_f, by_g, by_o) = parts(gates, 4), parts(errors, 4)
+        (i, f, g, o), (by_i, by_f, by_g, by_o) = gates.chunk(4, -1), errors.chunk(4, -1)
         aten.sigmoid_backward.grad_input(g, i, grad_input=by_i)
         by_f[:, 0] = 0  # c = 0 before the first step
         aten.sigmoid_backward.grad_input(cells[:, :-1], f[:, 1:], grad_input=by_f[:, 1:])
@@ -435,87 +391,52 @@ class Gated(torch.autograd.Function):
         d_h, d_c, later = torch.zeros_like(hs[:, 0]), torch.zeros_like(hs[:, 0]), None
         d_c_of_each = d_c.unsqueeze(-2)
         every = steps(grad, errors, by_ifg, by_o, f, h_to_c)
-        for d_h_now, error, ifg, o, f, to_c in reversed(list(zip(*every, strict=True))):
+        for d_h_now, error, ifg, o_now, f_now, to_c in reversed(every):
             if later is None:
                 d_h.copy_(d_h_now)
             else:
                 torch.baddbmm(d_h_now, later, back, out=d_h)
             d_c.addcmul_(d_h, to_c)
             ifg.mul_(d_c_of_each)
-            o.mul_(d_h)
-            d_c.mul_(f)
+            o_now.mul_(d_h)
+            d_c.mul_(f_now)
             later = error
         return gradients_of(u, w_in, hs, errors, ctx.needs_input_grad[0])
 
 
-class TorchLayout(RecurrentNetwork):
-    """A recurrent network with the parameters, file layout and initialisation of torch.nn's."""
+class LSTM(RecurrentNetwork):
+    """One layer as torch.nn.LSTM; the representation is the output h, the state (h, c)."""
 
-    FILE_KEYS = {
-        f"{short}_{kind}": f"{kind}_{end}"
-        for short, end in (("inp", "ih_l0"), ("rec", "hh_l0"))
-        for kind in ("weight", "bias")
-    }
-
-    def draw(self, net, rng):
-        """U(-1, 1) / sqrt(n_neu) for all parameters."""
-        self.draw_linear("inp", net, rng, fan=self.n_neu)
-        self.draw_linear("rec", net, rng, fan=self.n_neu)
-
-
-class LSTM(TorchLayout):
-    """One layer as torch.nn.LSTM; the representation is the output h (SPEC 3).
-
-    Args:
-        n_net, n_in, n_neu: networks, input channels, units.
-    """
-
-    N_GATES = 4
-
-    @property
-    def n_state(self):
-        """h and c."""
-        return 2 * self.n_neu
+    N_GATES, N_STATES = 4, 2
+    BOUNDS = (-1.0, 1.0)
 
     def step(self, state, drive):
-        """As `RecurrentNetwork.step`; the state is (h, c)."""
+        """As torch.nn.LSTMCell."""
         h, c = state.split(self.n_neu, -1)
-        i, f, g, o = parts(torch.baddbmm(drive, h, self.rec_weight), 4)
+        i, f, g, o = torch.baddbmm(drive, h, self.rec_weight).chunk(4, -1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return torch.cat([torch.sigmoid(o) * torch.tanh(c), c], -1)
 
     def forward(self, inputs):
-        """Representation (net, trial, time, unit) for inputs (net, trial, time, channel)."""
-        bias = self.inp_bias + self.rec_bias
-        u = inputs.transpose(1, 2)
+        """As `RecurrentNetwork.forward`."""
+        u, bias = inputs.transpose(1, 2), self.inp_bias + self.rec_bias
         return Gated.apply(u, self.inp_weight, bias, self.rec_weight).transpose(1, 2)
 
 
-class GRU(TorchLayout):
-    """One layer as torch.nn.GRU, which the paper does not have; steps are left to autograd.
-
-    Args:
-        n_net, n_in, n_neu: networks, input channels, units.
-    """
+class GRU(RecurrentNetwork):
+    """One layer as torch.nn.GRU, which the paper does not have; autograd goes back its steps."""
 
     N_GATES = 3
+    BOUNDS = (-1.0, 1.0)
 
     def drive(self, inputs):
         """W_in u + b_in; the recurrent bias stands inside the reset gate's product."""
-        drive = torch.baddbmm(self.inp_bias, flat(inputs), self.inp_weight)
-        return unflat(drive, inputs.shape[1])
+        return affine(inputs, self.inp_weight, self.inp_bias)
 
     def step(self, state, drive):
-        """As `RecurrentNetwork.step`; the state is h."""
-        (r_in, z_in, n_in) = parts(drive, 3)
-        r, z, n = parts(torch.baddbmm(self.rec_bias, state, self.rec_weight), 3)
+        """The state is h."""
+        r_in, z_in, n_in = drive.chunk(3, -1)
+        r, z, n = torch.baddbmm(self.rec_bias, state, self.rec_weight).chunk(3, -1)
         r, z = torch.sigmoid(r_in + r), torch.sigmoid(z_in + z)
         n = torch.tanh(n_in + r * n)
         return n + z * (state - n)
-
-    def forward(self, inputs):
-        """Representation (net, trial, time, unit) for inputs (net, trial, time, channel)."""
-        states = [inputs.new_zeros(len(inputs), inputs.shape[1], self.n_neu)]
-        for drive in self.drive(inputs).unbind(2):
-            states.append(self.step(states[-1], drive))
-        return torch.stack(states[1:], 1).transpose(1, 2)

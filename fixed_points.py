@@ -1,37 +1,30 @@
 """Fixed points of a map, F(r) = r, from many starts at once, and what lies around them.
 
 F maps states (net, start, n) to states of the same shape, each on its own, for any number of
-starts; nothing here knows what it is made of. A fixed point is a zero of the speed
-q(r) = 1/2 |F(r) - r|^2. `find` goes down q with damped Gauss-Newton steps (Levenberg-Marquardt),
-all starts of all networks together, each with its own damping. That is proportional to |F(r) - r|,
-which keeps convergence quadratic where fixed points form a line or a sheet and F' - 1 is singular
-(Fan & Yuan, Computing 74, 2005).
-
-    starts = draw_starts(visited, 128, (0, 6), generators)
-    found = find(F, starts, low=0)
-    values = eigenvalues(jacobian(F, found["state"]))
+starts. A fixed point is a zero of the speed q(r) = 1/2 |F(r) - r|^2. `find` goes down q with damped
+Gauss-Newton steps (Levenberg-Marquardt), all starts of all networks together, each with its own
+damping. The damping is proportional to |F(r) - r|, which keeps convergence quadratic where fixed
+points form a line or a sheet and F' - 1 is singular (Fan & Yuan, Computing 74, 2005).
 """
 
-import torch
+from collections.abc import Callable, Sequence
 
+import torch
+from torch import Generator, Tensor
+
+Map = Callable[[Tensor], Tensor]
 INF = float("inf")
 GIVEN_UP = 1e4  # damping at which no step helps any more; 1e8 finds nothing better
 
 
-def draw_starts(visited, n_start, jitter, generators):
-    """Visited states, drawn at random with repetition, plus uniform jitter.
+def draw_starts(
+    visited: Tensor, n_start: int, jitter: tuple[float, float], generators: Sequence[Generator]
+) -> Tensor:
+    """Some of the visited states (net, state, n), drawn at random, plus jitter; (net, start, n).
 
-    Args:
-        visited: (net, state, n).
-        n_start: starts per network.
-        jitter: lowest and highest that is added to each number of a state.
-        generators: one per network.
-
-    Returns:
-        (net, start, n).
+    The jitter is uniform between its two numbers; each network has a generator.
     """
-    low, high = jitter
-    starts = []
+    (low, high), starts = jitter, []
     for states, rng in zip(visited, generators, strict=True):
         drawn = states[torch.randint(len(states), (n_start,), generator=rng)]
         noise = torch.empty_like(drawn).uniform_(generator=rng)
@@ -39,17 +32,13 @@ def draw_starts(visited, n_start, jitter, generators):
     return torch.stack(starts)
 
 
-def speed(F, states):
+def speed(F: Map, states: Tensor) -> Tensor:
     """q = 1/2 |F(r) - r|^2 of states (net, start, n): (net, start)."""
     return 0.5 * ((F(states) - states) ** 2).sum(-1)
 
 
-def jacobian(F, states, at_once=32):
-    """dF_i / dr_j at states (net, start, n): (net, start, n, n).
-
-    Args:
-        at_once: columns worked out side by side.
-    """
+def jacobian(F: Map, states: Tensor, at_once: int = 32) -> Tensor:
+    """dF_i / dr_j at states (net, start, n): (net, start, n, n), `at_once` columns at a time."""
 
     def column(direction):
         direction = direction.expand_as(states).contiguous()
@@ -59,18 +48,11 @@ def jacobian(F, states, at_once=32):
     return torch.func.vmap(column, out_dims=-1, chunk_size=at_once)(eye)
 
 
-def find(F, starts, low=-INF, high=INF, n_iter=100, enough=1e-28):
-    """Go down q from each start.
+def find(F: Map, starts: Tensor, low=-INF, high=INF, n_iter=100, enough=1e-28) -> dict[str, Tensor]:
+    """Go down q from each start (net, start, n), in at most `n_iter` steps, until q is `enough`.
 
-    Args:
-        F: the map, see above.
-        starts: (net, start, n).
-        low, high: where states can be at all; numbers, or (n,).
-        n_iter: steps at most.
-        enough: q at which a start is done.
-
-    Returns:
-        dict: state (net, start, n), q (net, start) there, steps (net, start) that were tried.
+    States stay between low and high, numbers or (n,). Returns state (net, start, n), q (net, start)
+    there, and steps (net, start), how many were tried.
     """
     low, high = (torch.as_tensor(x).to(starts) for x in (low, high))
     states = torch.minimum(torch.maximum(starts, low), high)
@@ -78,8 +60,7 @@ def find(F, starts, low=-INF, high=INF, n_iter=100, enough=1e-28):
     steps = torch.zeros_like(q, dtype=torch.long)
     for _ in range(n_iter):
         going = (q > enough) & (damping < GIVEN_UP)
-        n_going = int(going.sum(1).max())
-        if n_going == 0:
+        if not (n_going := int(going.sum(1).max())):
             break
         pick = going.int().argsort(dim=1, descending=True, stable=True)[:, :n_going]
         rows = pick[..., None].expand(-1, -1, states.shape[-1])
@@ -91,7 +72,7 @@ def find(F, starts, low=-INF, high=INF, n_iter=100, enough=1e-28):
     return {"state": states, "q": speed(F, states), "steps": steps}
 
 
-def step_down(F, states, q, damping, low, high):
+def step_down(F: Map, states, q, damping, low, high) -> tuple[Tensor, Tensor, Tensor]:
     """One damped Gauss-Newton step, taken where it lowers q. Returns states, q, damping."""
     residual = (F(states) - states)[..., None]
     eye = torch.eye(states.shape[-1], dtype=states.dtype, device=states.device)
@@ -113,26 +94,25 @@ def step_down(F, states, q, damping, low, high):
     return states, torch.where(better, q_trial, q), (damping * factor).clamp_min(1e-10)
 
 
-def run_freely(F, states, n_step):
+def run_freely(F: Map, states: Tensor, n_step: int) -> Tensor:
     """States (net, start, n) after `n_step` steps of F."""
     for _ in range(n_step):
         states = F(states)
     return states
 
 
-def eigenvalues(jacobians):
+def eigenvalues(jacobians: Tensor) -> Tensor:
     """Eigenvalues (..., n), complex, the largest modulus first, of jacobians (..., n, n)."""
     values = torch.linalg.eigvals(jacobians)
-    order = values.abs().argsort(dim=-1, descending=True, stable=True)
-    return values.gather(-1, order)
+    return values.gather(-1, values.abs().argsort(dim=-1, descending=True, stable=True))
 
 
-def nearest(points, others):
+def nearest(points: Tensor, others: Tensor) -> Tensor:
     """Distance of each point (net, point, n) to the nearest of others (net, other, n)."""
     return torch.cdist(points, others).amin(2)
 
 
-def pick_unique(points, tolerance):
+def pick_unique(points: Tensor, tolerance: float) -> Tensor:
     """Which points (point, n) are farther than `tolerance` from all picked before? (point,)."""
     close = torch.cdist(points, points) <= tolerance
     picked = torch.zeros(len(points), dtype=torch.bool)
@@ -141,17 +121,11 @@ def pick_unique(points, tolerance):
     return picked
 
 
-def local_dimension(points, n_near=10):
-    """Dimension around each point: participation ratio of the variance of its neighbours.
+def local_dimension(points: Tensor, n_near: int = 10) -> Tensor:
+    """Dimension around each of different points (point, n): (point,); NaN where there are too few.
 
-    (sum v)^2 / sum v^2 over the variances v along the principal axes of a point and its `n_near`
-    nearest neighbours: 1 on a line, a little below 2 on a sheet.
-
-    Args:
-        points: (point, n), different from each other.
-
-    Returns:
-        (point,); NaN where there are too few points.
+    The participation ratio (sum v)^2 / sum v^2 of the variances v along the principal axes of a
+    point and its `n_near` nearest neighbours: 1 on a line, a little below 2 on a sheet.
     """
     if len(points) <= n_near:
         return points.new_full((len(points),), float("nan"))

@@ -1,145 +1,122 @@
-"""The GPT-2 block stack on continuous inputs, many networks side by side (SPEC 3).
+"""The GPT-2 block stack on continuous inputs, many networks side by side.
 
-Weights and results are those of Hugging Face's GPT2Model on `inputs_embeds`; tests/ compares them.
-Inputs are independent in time, so there is no positional embedding: the table is zero and frozen.
+Weights and results are those of Hugging Face's GPT2Model on `inputs_embeds`. Inputs are independent
+in time, so there is no positional embedding: the table is zero and frozen.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from torch import Generator, Tensor
 
 from RNN import Network, net_blocks
 from util import UserError
 
 
 class GPT2(Network):
-    """Linear projection of the inputs, `n_layer` GPT-2 blocks, final LayerNorm.
-
-    The representation is the output of the final LayerNorm, (net, trial, time, unit).
+    """Input projection, GPT-2 blocks, final LayerNorm; its output is the representation.
 
     Args:
-        n_net: networks.
-        n_in: input channels.
-        n_neu: units, the width of the residual stream.
+        n_net, n_in: networks, input channels.
+        n_neu: units, the width of the residual stream; a multiple of n_head.
         n_layer: blocks.
-        n_head: attention heads of a block; n_neu is a multiple of it.
+        n_head: attention heads of a block.
         dropout: share of units left out while training: embedding, attention, residual.
-
-    Raises:
-        UserError: n_head does not divide n_neu.
     """
 
     SETTINGS = ("n_neu", "n_layer", "n_head", "dropout")
-    N_BATCH = 20_000
+    UNUSED = r"transformer\.(wte|wpe)\.weight|.*\.attn\.(masked_)?bias"  # embeddings, causal masks
+    LAYERS = {  # of a block: key in a file, widths in and out in units
+        "attn": ("attn.c_attn", 1, 3),
+        "attn_out": ("attn.c_proj", 1, 1),
+        "mlp": ("mlp.c_fc", 1, 4),
+        "mlp_out": ("mlp.c_proj", 4, 1),
+    }
     N_POSITION = 22  # rows of the table of zeros in a file; the network itself takes any length
-    UNUSED_LEAVES = (".attn.bias", ".attn.masked_bias")  # causal masks in files of old releases
     SD = 0.02  # of initial weights
 
     def __init__(self, n_net, n_in, n_neu, n_layer=1, n_head=8, dropout=0.1):
-        super().__init__(n_net)
+        super().__init__(n_net, n_neu)
         if n_neu % n_head:
             raise UserError(f"n_head = {n_head} does not divide n_neu = {n_neu}")
-        self.n_neu, self.n_layer, self.n_head, self.dropout = n_neu, n_layer, n_head, dropout
-        self.FILE_KEYS = {f"project_{k}": f"input_projection.{k}" for k in ("weight", "bias")}
-        self.add_linear("project", n_in, n_neu)
-        stored_as_here = []
+        self.n_layer, self.n_head, self.dropout = n_layer, n_head, dropout
+        self.add_linear("project", n_in, n_neu, "input_projection.{}")
         for layer in range(n_layer):
-            for name, key, width_in, width_out in (
-                ("attn", "attn.c_attn", n_neu, 3 * n_neu),
-                ("attn_out", "attn.c_proj", n_neu, n_neu),
-                ("mlp", "mlp.c_fc", n_neu, 4 * n_neu),
-                ("mlp_out", "mlp.c_proj", 4 * n_neu, n_neu),
-            ):
-                name = f"h{layer}_{name}"
-                self.add_linear(name, width_in, width_out)
-                stored_as_here.append(f"{name}_weight")
-                for kind in ("weight", "bias"):
-                    self.FILE_KEYS[f"{name}_{kind}"] = f"transformer.h.{layer}.{key}.{kind}"
+            name, file = f"h{layer}", f"transformer.h.{layer}"
+            for part, (key, wide_in, wide_out) in self.LAYERS.items():
+                widths = wide_in * n_neu, wide_out * n_neu
+                self.add_linear(f"{name}_{part}", *widths, f"{file}.{key}.{{}}")
             for number in (1, 2):
-                self.add_norm(f"h{layer}_ln{number}", f"transformer.h.{layer}.ln_{number}")
+                self.add_norm(f"{name}_ln{number}", f"{file}.ln_{number}")
         self.add_norm("ln_f", "transformer.ln_f")
-        self.STORED_IN_OUT = tuple(stored_as_here)
 
-    def add_norm(self, name, key):
+    def add_norm(self, name: str, key: str) -> None:
         """Add scale and bias of a LayerNorm, which files call weight and bias."""
-        for own, kind in (("scale", "weight"), ("bias", "bias")):
-            self.add_vector(f"{name}_{own}", self.n_neu)
-            self.FILE_KEYS[f"{name}_{own}"] = f"{key}.{kind}"
+        self.add_vector(f"{name}_scale", self.n_neu, f"{key}.weight")
+        self.add_vector(f"{name}_bias", self.n_neu, f"{key}.bias")
 
     @torch.no_grad()
     def draw(self, net, rng):
         """GPT-2's initialisation; the input projection is an nn.Linear and GPT-2 draws it alike."""
         for name, parameter in self.named_parameters():
-            if name.endswith("scale"):
-                parameter[net].fill_(1)
-            elif name.endswith("bias"):
-                parameter[net].zero_()
-            else:
+            if name.endswith("weight"):
                 sd = self.SD / math.sqrt(2 * self.n_layer) if "_out_" in name else self.SD
                 parameter[net].normal_(0, sd, generator=rng)
+            else:
+                parameter[net].fill_(name.endswith("scale"))
 
-    def to_file(self, net, n_out=None):
+    def as_in_file(self, name, net):
+        """As `Ensemble.as_in_file`; GPT-2 keeps the weights of its blocks (in, out), as here."""
+        value = super().as_in_file(name, net)
+        return value.T if name.startswith("h") and name.endswith("weight") else value
+
+    def to_file(self, net):
         """As `Ensemble.to_file`, with the embeddings that GPT2Model has and nothing uses."""
-        empty = {"wte": torch.zeros(1, self.n_neu), "wpe": torch.zeros(self.N_POSITION, self.n_neu)}
-        tables = {f"transformer.{name}.weight": table for name, table in empty.items()}
+        tokens, positions = torch.zeros(1, self.n_neu), torch.zeros(self.N_POSITION, self.n_neu)
+        tables = {"transformer.wte.weight": tokens, "transformer.wpe.weight": positions}
         return {**tables, **super().to_file(net)}
 
-    def from_file(self, net, state, n_out=None):
+    def from_file(self, net, state):
         """As `Ensemble.from_file`; a positional table that is not zero raises UserError too."""
         super().from_file(net, state)
         positions = state.get("transformer.wpe.weight")
-        if not isinstance(positions, torch.Tensor) or positions.any():
+        if not isinstance(positions, Tensor) or positions.any():
             raise UserError("tensor transformer.wpe.weight, the positional table, is not zero")
 
-    def is_unused(self, key):
-        """Embeddings and causal masks."""
-        embedding = key in ("transformer.wte.weight", "transformer.wpe.weight")
-        return embedding or key.endswith(self.UNUSED_LEAVES)
-
-    # ------------------------------------------------------------ forward
-
     def draw_noise(self, n_trial, n_time, generators):
-        """Dropout masks: 0, or 1 over the share that is kept."""
+        """Dropout masks while training: 0, or 1 over the share that is kept, as for `forward`."""
         if not self.training or self.dropout == 0:
             return {}
         stream, n_layer = (n_trial, n_time, self.n_neu), self.n_layer
         shapes = {
-            "embedding": stream,
-            "attention": (n_layer, n_trial, self.n_head, n_time, n_time),
-            "residual": (2 * n_layer, *stream),
+            "input_mask": stream,
+            "attention_mask": (n_layer, n_trial, self.n_head, n_time, n_time),
+            "residual_mask": (2 * n_layer, *stream),
         }
-        return {
-            f"{name}_mask": dropout_mask(shape, self.dropout, generators)
-            for name, shape in shapes.items()
-        }
+        return {name: dropout_mask(s, self.dropout, generators) for name, s in shapes.items()}
 
     def forward(
-        self,
-        inputs,
-        embedding_mask=None,
-        attention_mask=None,
-        residual_mask=None,
-        only_last=False,
-        seen=None,
+        self, inputs, input_mask=None, attention_mask=None, residual_mask=None, end=False, seen=None
     ):
         """Representation (net, trial, time, unit) for inputs (net, trial, time, channel).
 
         Args:
-            embedding_mask: (net, trial, time, unit), dropout; None: no dropout, as the others.
+            input_mask: (net, trial, time, unit), dropout; None: no dropout, as the others.
             attention_mask: (net, layer, trial, head, time, time).
             residual_mask: (net, 2 layer, trial, time, unit).
-            only_last: give the last step alone; not with masks.
+            end: give the last step alone; not with masks.
             seen: list that every block adds its queries, keys and values to, as `heads` gives them.
         """
-        x = dropped(self.linear("project", inputs), embedding_mask)
+        x = self.linear("project", inputs)
+        x = x if input_mask is None else x * input_mask
         for layer in range(self.n_layer):
-            at_end = only_last and layer == self.n_layer - 1
-            mask = None if attention_mask is None else attention_mask[:, layer]
-            attended = self.attend(layer, self.norm(f"h{layer}_ln1", x), mask, at_end, seen)
-            masks = (None, None)
+            at_end, mask, masks = end and layer == self.n_layer - 1, None, (None, None)
             if residual_mask is not None:
+                mask = attention_mask[:, layer]
                 masks = residual_mask[:, 2 * layer : 2 * layer + 2].unbind(1)
+            attended = self.attend(layer, self.norm(f"h{layer}_ln1", x), mask, at_end, seen)
             x = x[:, :, -1:] if at_end else x
             x = residual(x, self.linear(f"h{layer}_attn_out", attended), masks[0])
             x = residual(x, self.mlp(layer, self.norm(f"h{layer}_ln2", x)), masks[1])
@@ -147,42 +124,34 @@ class GPT2(Network):
 
     def last(self, inputs):
         """As `Network.last`; the top block then works for one step only."""
-        return self(inputs, only_last=True)[:, :, 0]
+        return self(inputs, end=True)[:, :, 0]
 
-    def attention(self, inputs):
+    def attention(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """What the blocks attend to, and with which weight, without dropout.
-
-        Args:
-            inputs: (net, trial, time, channel).
 
         Returns:
             values (net, layer, trial, head, time, channel of the head), weights (net, layer, trial,
             head, time, time), the step that asks first; its weights add up to 1.
         """
-        seen = []
+        seen: list[tuple[Tensor, Tensor, Tensor]] = []
         self(inputs, seen=seen)
-        pairs = [(v, self.weights(q, k)) for q, k, v in seen]
         shape = len(inputs), -1
-        return tuple(
-            torch.stack([each.unflatten(0, shape) for each in layers], 1)
-            for layers in zip(*pairs, strict=True)
-        )
+        values = [v.unflatten(0, shape) for _, _, v in seen]
+        weights = [self.weights(q, k).unflatten(0, shape) for q, k, _ in seen]
+        return torch.stack(values, 1), torch.stack(weights, 1)
 
-    def linear(self, name, x):
+    def linear(self, name: str, x: Tensor) -> Tensor:
         """x W + b for x (net, trial, time, in)."""
         weight, bias = self.get_parameter(f"{name}_weight"), self.get_parameter(f"{name}_bias")
         return torch.baddbmm(bias, x.flatten(1, 2), weight).unflatten(1, x.shape[1:3])
 
-    def mlp(self, layer, x):
+    def mlp(self, layer: int, x: Tensor) -> Tensor:
         """The multi-layer perceptron of one block, (net, trial, time, unit)."""
-        parameters = [
-            self.get_parameter(f"h{layer}_{name}_{kind}")
-            for name in ("mlp", "mlp_out")
-            for kind in ("weight", "bias")
-        ]
+        names = ("mlp_weight", "mlp_bias", "mlp_out_weight", "mlp_out_bias")
+        parameters = [self.get_parameter(f"h{layer}_{name}") for name in names]
         return Perceptron.apply(x.flatten(1, 2), *parameters).view(x.shape)
 
-    def norm(self, name, x):
+    def norm(self, name: str, x: Tensor) -> Tensor:
         """LayerNorm with each network's own scale and bias."""
         scale, bias = self.get_parameter(f"{name}_scale"), self.get_parameter(f"{name}_bias")
         return torch.addcmul(bias[:, None], F.layer_norm(x, x.shape[-1:]), scale[:, None])
@@ -195,22 +164,20 @@ class GPT2(Network):
         q, k, v = self.heads(layer, x)
         if seen is not None:
             seen.append((q, k, v))
-        if at_end:
-            attended = F.scaled_dot_product_attention(q[:, :, -1:], k, v)
-            return attended.transpose(1, 2).reshape(*x.shape[:2], 1, -1)
-        if mask is None:
-            attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        if mask is not None:
+            attended = (self.weights(q, k) * mask.flatten(0, 1)) @ v
         else:
-            attended = dropped(self.weights(q, k), mask.flatten(0, 1)) @ v
-        return attended.transpose(1, 2).reshape(x.shape)
+            q = q[:, :, -1:] if at_end else q
+            attended = F.scaled_dot_product_attention(q, k, v, is_causal=not at_end)
+        return attended.transpose(1, 2).reshape(*x.shape[:2], -1, x.shape[-1])
 
-    def heads(self, layer, x):
+    def heads(self, layer: int, x: Tensor) -> tuple[Tensor, ...]:
         """Queries, keys and values, each (net * trial, head, time, channel), in one piece."""
         qkv = self.linear(f"h{layer}_attn", x).flatten(0, 1).unflatten(-1, (3, self.n_head, -1))
         return qkv.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
 
     @staticmethod
-    def weights(q, k):
+    def weights(q: Tensor, k: Tensor) -> Tensor:
         """Causal attention weights (net * trial, head, time, time)."""
         n_time, width = q.shape[-2:]
         later = q.new_full((n_time, n_time), -math.inf).triu(1)
@@ -231,15 +198,7 @@ class Perceptron(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, w, b, v, c):
-        """Perceptrons side by side.
-
-        Args:
-            x: (net, row, unit).
-            w, b, v, c: (net, unit, hidden), (net, 1, hidden), (net, hidden, unit), (net, 1, unit).
-
-        Returns:
-            (net, row, unit).
-        """
+        """x (net, row, unit), w (net, unit, hidden), v (net, hidden, unit) -> (net, row, unit)."""
         h = x.new_empty(*x.shape[:2], w.shape[-1])
         s, out = torch.empty_like(h), torch.empty_like(x)
         linear = x.new_full((), Perceptron.LINEAR)
@@ -280,17 +239,12 @@ class Perceptron(torch.autograd.Function):
         return grad_x, grad_w, grad_b, grad_v, grad.sum(1, keepdim=True)
 
 
-def dropped(x, mask):
-    """x times a dropout mask, if there is one."""
-    return x if mask is None else x * mask
-
-
-def residual(x, change, mask):
+def residual(x: Tensor, change: Tensor, mask: Tensor | None) -> Tensor:
     """x + change, the change times a dropout mask, if there is one."""
     return x + change if mask is None else torch.addcmul(x, change, mask)
 
 
-def dropout_mask(shape, share, generators):
+def dropout_mask(shape: Sequence[int], share: float, generators: Sequence[Generator]) -> Tensor:
     """(net, *shape): 0 with probability `share`, else 1 / (1 - share); one generator per network.
 
     `share` is rounded to 1 / 65536: sixteen random bits a number, four from each draw of the

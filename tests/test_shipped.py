@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-import model
+import checkpoint
+import theory
 import util
 
 NETWORKS = ROOT / "Networks"
@@ -20,21 +21,20 @@ def test_sums():
         assert hashlib.sha256((NETWORKS / name).read_bytes()).hexdigest() == total, name
 
 
-# ID r2 where it is not within 0.076 of the optimum: a cued network does not hold all of x*, one
-# that knows x1 = x2 only holds one direction of it, and 12 tasks leave RNNs of many factors short
-# of it (Figure 5b: 0.90 at D = 8, 0.79 at D = 10)
+# ID r2 where it is not within 0.076 of the optimum: cued tasks and x1 = x2 need one direction,
+# and 12 tasks leave RNNs of many factors short of it (Figure 5b: 0.90 at D = 8, 0.79 at D = 10)
 LOWEST = {"Context": 0.3, "Corr1": 0.3, "nDim8": 0.8, "nDim10": 0.7}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_they_load_and_generalise(folder, script, tmp_path):
     paths = [NETWORKS / name for name in SUMS if name.startswith(f"{folder}/")]
-    _, configs = model.load_ensemble(paths)
+    _, configs = checkpoint.load_ensemble(paths)
     runs, n_tasks = {c["run"] for c in configs}, {c["n_task"] for c in configs}
     n_task = 24 if 24 in n_tasks else max(n_tasks)
     assert runs == set(range(5)) if folder in ALL_RUNS else 0 in runs
     settings = ("--decoder", "ridge", "--n_fit", 1, "--n_ridge", 500, "--out", tmp_path / "r.npz")
     one = NETWORKS / folder / f"*nTask{n_task}_*run0.pth"
     assert script("generalize", "--networks", one, "--in_distribution", *settings)[0] == 0
-    near = util.r_sq_theory(20, configs[0]["n_sd_in"] / 10) - 0.076
+    near = theory.r2_mean(theory.T, configs[0]["n_sd_in"] / 10) - 0.076
     assert np.median(util.load_npz(tmp_path / "r.npz")["r_sq"]) > LOWEST.get(folder, near)
