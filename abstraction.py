@@ -1,22 +1,23 @@
 """How abstract a representation of two factors is: CCGP and parallelism score, with their chance.
 
 Source: Bernardi et al. 2020, "The geometry of abstraction in the hippocampus and prefrontal
-cortex", Cell. The conditions are the quadrants of x*, by the signs of two factors: (-,-), (-,+),
-(+,-), (+,+).
+cortex", Cell. Conditions are the quadrants of x*, by the signs of two factors: (-,-), (-,+), (+,-),
+(+,+). Arrays of states are (net, quadrant, trial, unit).
 
 CCGP, cross-condition generalisation performance: a linear classifier of the sign of one factor is
-trained where the other factor is negative and tested where it is positive, and the other way
-round; the share of trials that it gets right. Input noise keeps it below 1: the sign of the mean of
-t samples is right in 1 - sqrt(2 / pi) sigma / sqrt(t) of the trials, 0.964 at t = 20.
-
+trained where the other factor is negative and tested where it is positive, and the other way round;
+the share of trials that it gets right. Input noise keeps it below 1: the sign of the mean of t
+samples is right in 1 - sqrt(2 / pi) sigma / sqrt(t) of the trials, 0.964 at t = 20.
 Parallelism score: the cosine between the coding directions of one factor, the difference of its two
-class means, where the other factor is negative and where it is positive. Two halves make one pair.
-
+class means, where the other factor is negative and where it is positive.
 Chance comes from a geometric null, see `scrambled`: 0.5 and 0 on average.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
+from torch import Generator, Tensor
 
 from util import UserError
 
@@ -27,12 +28,8 @@ TAILS = [0.05, 0.95]  # quantiles of the null
 PAIRS = [[[0, 2], [1, 3]], [[0, 1], [2, 3]]]  # quadrants by (factor, half of the other, sign)
 
 
-def means_of(states):
-    """Mean of each quadrant, (net, quadrant, unit).
-
-    Raises:
-        UserError: states of another shape than (net, 4, trial, unit), or not finite.
-    """
+def means_of(states: Tensor) -> Tensor:
+    """Mean of each quadrant, (net, quadrant, unit); UserError for a wrong shape or numbers."""
     if states.ndim != 4 or states.shape[1] != 4 or states.shape[2] < 2:
         wanted = "(net, 4 quadrants, 2 or more trials, unit)"
         raise UserError(f"states must be {wanted}, not {tuple(states.shape)}")
@@ -42,22 +39,13 @@ def means_of(states):
     return mean
 
 
-def ccgp(states):
-    """Cross-condition generalisation performance.
+def ccgp(states: Tensor) -> Tensor:
+    """CCGP (net, factor), mean over both directions.
 
-    The classifier is Fisher's linear discriminant with a ridge, which is least squares on labels
-    -1 and 1: closed form, so that a fit is one 64 x 64 solution, batched over networks, factors and
-    halves. All 25 networks, 5 fits and their null take seconds; LinearSVC takes 15 ms a classifier.
-    The ridge is fixed. Without it the discriminant uses directions of tiny variance and generalises
-    worse; at 1 it agrees with scikit-learn's LinearSVC at its default C: medians of five networks,
-    one fit, 256 trials per quadrant, 0.923 and 0.921 (Networks/RNN, N_task = 24), 0.959 and 0.947
-    (Networks/gpt-2, N_task = 24).
-
-    Args:
-        states: (net, quadrant, trial, unit).
-
-    Returns:
-        (net, factor), share of right trials, mean over both directions.
+    The classifier is Fisher's linear discriminant with a ridge, in closed form. Without the ridge
+    it uses directions of tiny variance and generalises worse; at 1 it agrees with scikit-learn's
+    LinearSVC at its default C: medians of five networks, one fit, 256 trials per quadrant, 0.923
+    and 0.921 (Networks/RNN, N_task = 24), 0.959 and 0.947 (Networks/gpt-2, N_task = 24).
     """
     mean, pairs = means_of(states), torch.tensor(PAIRS, device=states.device)
     noise = states - mean[:, :, None]
@@ -76,15 +64,8 @@ def ccgp(states):
     return (chosen == truth).double().mean((2, 3, 4))
 
 
-def parallelism(states):
-    """Parallelism score.
-
-    Args:
-        states: (net, quadrant, trial, unit).
-
-    Returns:
-        (net, factor), cosine; NaN where a class difference is nothing but rounding.
-    """
+def parallelism(states: Tensor) -> Tensor:
+    """Parallelism score (net, factor); NaN where a class difference is nothing but rounding."""
     mean = means_of(states)
     low, high = mean[:, torch.tensor(PAIRS, device=mean.device)].unbind(3)
     first, second = (high - low).unbind(2)  # coding directions (net, factor, unit) at the halves
@@ -94,29 +75,22 @@ def parallelism(states):
     return cosine.where((lengths > rounding).all(0), torch.nan)
 
 
-def scrambled(states, generators):
-    """One draw of the geometric null: quadrants stay as decodable, their geometry goes.
+def scrambled(states: Tensor, generators: list[Generator]) -> Tensor:
+    """One draw of the geometric null: states whose quadrants are as decodable, geometry gone.
 
     The mean of each quadrant moves to a random isotropic place, the sum of squared distances of the
     four from their centre kept. The noise around each mean has its units permuted, in each quadrant
     differently. Both happen among the units that respond at all: a silent unit stays silent.
-
-    Args:
-        states: (net, quadrant, trial, unit).
-        generators: one per network.
-
-    Returns:
-        (net, quadrant, trial, unit).
     """
     mean = means_of(states)
     centre = mean.mean(1, keepdim=True)
     silent = (states == states[:, :1, :1]).all(2).all(1)[:, None]  # (net, 1, unit)
     shape = mean.shape[1:]
-    places = [torch.randn(shape, generator=g, device=g.device) for g in generators]
-    places = torch.stack(places).to(mean.dtype).masked_fill(silent, 0)
+    drawn = torch.stack([torch.randn(shape, generator=g, device=g.device) for g in generators])
+    places = drawn.to(mean.dtype).masked_fill(silent, 0)
     places = places - places.mean(1, keepdim=True)
-    spread, drawn = (v.norm(dim=(1, 2), keepdim=True) for v in (mean - centre, places))
-    places = centre + places * spread / drawn.clamp_min(1e-30)
+    spread, size = (v.norm(dim=(1, 2), keepdim=True) for v in (mean - centre, places))
+    places = centre + places * spread / size.clamp_min(1e-30)
     keys = torch.stack([torch.rand(shape, generator=g, device=g.device) for g in generators])
     source = (keys + silent).argsort(2)  # responding units in random order, then the silent ones
     target = silent.int().argsort(dim=2, stable=True).expand_as(source)
@@ -128,28 +102,29 @@ def scrambled(states, generators):
 MEASURES = {"ccgp": ccgp, "parallelism": parallelism}
 
 
-def abstraction(source, generators):
+def abstraction(source: Any, generators: list[list[Generator]]) -> dict[str, np.ndarray]:
     """CCGP and parallelism of networks, each fit from fresh trials, and their chance.
 
     Args:
-        source: `generalize.States`.
+        source: `decoders.States`.
         generators: per fit one for each network.
 
     Returns:
-        dict of arrays: ccgp, parallelism (net, fit, factor); ccgp_chance, parallelism_chance
-        (net, factor, 3), mean, 5 % and 95 % quantile over fits and draws of the null.
+        ccgp, parallelism (net, fit, factor); ccgp_chance, parallelism_chance (net, factor, 3),
+        mean, 5 % and 95 % quantile over fits and draws of the null.
     """
-    found, null = ({name: [] for name in MEASURES} for _ in range(2))
+    found: dict[str, list[Tensor]] = {name: [] for name in MEASURES}
     for rngs in generators:
         states, _ = source.draw(rngs, N_TRIAL)
-        draws = (scrambled(states, rngs) for _ in range(N_DRAW))
-        for into, some in ((found, [states]), (null, draws)):
-            for one in some:
-                for name, measure in MEASURES.items():
-                    into[name].append(measure(one))
-    out = {name: torch.stack(values, 1).cpu().numpy() for name, values in found.items()}
-    for name, values in null.items():
-        draws = torch.stack(values).cpu().numpy()  # (fit and draw, net, factor)
-        ends = np.quantile(draws, TAILS, 0, method="weibull")  # unbiased for few draws
-        out[f"{name}_chance"] = np.stack([draws.mean(0), *ends], -1)
+        for draw in range(1 + N_DRAW):
+            some = scrambled(states, rngs) if draw else states
+            for name, measure in MEASURES.items():
+                found[name].append(measure(some))
+    out = {}
+    for name, values in found.items():
+        every = torch.stack(values).unflatten(0, (len(generators), -1)).cpu().numpy()
+        null = every[:, 1:].reshape(-1, *every.shape[2:])  # (fit and draw, net, factor)
+        ends = np.quantile(null, TAILS, 0, method="weibull")  # unbiased for few draws
+        out[name] = every[:, 0].swapaxes(0, 1).astype(np.float64)
+        out[f"{name}_chance"] = np.stack([null.mean(0), *ends], -1).astype(np.float64)
     return out

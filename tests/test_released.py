@@ -5,50 +5,37 @@ import collections
 import numpy as np
 import pytest
 import torch
-from conftest import one_line, trials
+from conftest import make, one_line, trials
 
-import model
+import checkpoint
 import released
-import train
+import table
 import util
+from settings import PAPER
 
+PLAIN = "LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1CEloss"
+GPT = "LinProbSigmoidSL64gpt-2batch2e4LR0.001Noise2NetN0nTrial1nLayer1nHead8CElossnTask6"
+HIGH, CORR = "LinearClassificationHighDim", "LinearClassificationCorr"
+BOUND = "LinearClassificationBound"
 KINDS = {  # settings, and the authors' name for them
-    "RNN": ({}, "LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1CElossnTask6"),
-    "non-leaky": (
-        {"leaky": False, "run": 1},
-        "LinProbSigmoidSL64NoLeakbatch1e5LR0.001Noise2NetN0nTrial1CElossnTask6run1",
-    ),
-    "LSTM": (
-        {"network": "LSTM"},
-        "LinProbSigmoidSL64LSTMbatch1e5LR0.001Noise2NetN0nTrial1CElossnTask6Mix",
-    ),
-    "gpt-2": (
-        {"network": "gpt-2"},
-        "LinProbSigmoidSL64gpt-2batch2e4LR0.001Noise2NetN0nTrial1nLayer1nHead8CElossnTask6",
-    ),
+    "RNN": ({}, f"{PLAIN}nTask6"),
+    "non-leaky": ({"leaky": False, "run": 1}, f"{PLAIN}nTask6run1".replace("64", "64NoLeak")),
+    "LSTM": ({"network": "LSTM"}, f"{PLAIN}nTask6Mix".replace("64", "64LSTM")),
+    "gpt-2": ({"network": "gpt-2"}, GPT),
     "two layers, four heads": (
         {"network": "gpt-2", "n_layer": 2, "n_head": 4},
-        "LinProbSigmoidSL64gpt-2batch2e4LR0.001Noise2NetN0nTrial1nLayer2nHead4CElossnTask6",
+        GPT.replace("nLayer1nHead8", "nLayer2nHead4"),
     ),
-    "n_task = 2": ({"n_task": 2}, "LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1CEloss"),
-    "D = 4": (
-        {"n_dim": 4, "task": "LinearClassificationHighDim"},
-        "LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1nDim4CElossnTask6",
-    ),
-    "correlated": (
-        {"corr": 0.5, "task": "LinearClassificationCorr"},
-        "LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1Corr0.5CElossnTask6",
-    ),
-    "quadratic encoder": (
-        {"activ_enc": "Quad"},
-        "LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1CElossnTask6MixQuad",
-    ),
+    "n_task = 2": ({"n_task": 2}, PLAIN),
+    "D = 4": ({"n_dim": 4, "task": HIGH}, PLAIN.replace("CEloss", "nDim4CElossnTask6")),
+    "correlated": ({"corr": 0.5}, PLAIN.replace("CEloss", "Corr0.5CElossnTask6")),
+    "quadratic encoder": ({"activ_enc": "Quad"}, f"{PLAIN}nTask6MixQuad"),
     "more noise": (
         {"n_sd_in": 4.0, "n_sd_net": 0.5},
-        "LinProbSigmoidSL64batch1e5LR0.001Noise4NetN0.5nTrial1CElossnTask6",
+        f"{PLAIN}nTask6".replace("Noise2NetN0", "Noise4NetN0.5"),
     ),
     "free reaction time": (
-        {"task": "LinearClassificationBound", "lr": 0.003},
+        {"task": BOUND, "lr": 0.003},
         "LinBoundTanhSL64batch1e5LR0.003Noise2NetN0nTrial1nTask6",
     ),
 }
@@ -57,10 +44,8 @@ KINDS = {  # settings, and the authors' name for them
 def theirs(path, settings, old=True):
     """Write a network as the authors' files hold it; returns our model of it."""
     values = {"n_task": 6, "run": 0, **settings}
-    n_task, run = values.pop("n_task"), values.pop("run")
-    config = train.Config(n_task=(n_task,), runs=(run,), **values)
-    trainer = train.Trainer(train.network_configs(config), torch.device("cpu"))
-    content = model.checkpoint(trainer.model, 0, trainer.configs[0], [], [])
+    trainer = make((values.pop("n_task"),), (values.pop("run"),), n_neu=64, **values)
+    content = checkpoint.checkpoint(trainer.model, 0, trainer.configs[0], [], [])
     content = {key: content[key] for key in ("state_dict", "encoder")}
     content["state_dict"] = collections.OrderedDict(content["state_dict"])
     content["loss_hist"], content["conf_matr_hist"] = np.random.rand(100), np.zeros((100, 2, 2))
@@ -74,7 +59,7 @@ def test_their_networks_load_by_path(kind, old, tmp_path):
     settings, name = KINDS[kind]
     path = tmp_path / f"{name}.pth"
     trainer = theirs(path, settings, old)
-    loaded, (config,) = model.load_ensemble([path])
+    loaded, (config,) = checkpoint.load_ensemble([path])
     expected = trainer.configs[0]
     for setting in ("network", "task", "n_task", "run", "n_dim", "n_sd_in", "n_sd_net", "leaky"):
         assert config[setting] == expected[setting], setting
@@ -89,7 +74,7 @@ def test_their_networks_load_by_path(kind, old, tmp_path):
 
 def test_their_networks_decode(script, tmp_path):
     for run in (0, 1):
-        name = f"LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1CElossnTask6run{run}.pth"
+        name = f"{PLAIN}nTask6run{run}.pth"
         theirs(tmp_path / name, {"run": run})
     settings = ("--n_batch", 10, "--n_fit", 1, "--out", tmp_path / "r_sq.npz")
     code, _, err = script("generalize", "--networks", tmp_path, *settings)
@@ -98,14 +83,14 @@ def test_their_networks_decode(script, tmp_path):
 
 
 def test_arrays_in_place_of_tensors(tmp_path):
-    name = "LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1CElossnTask6.pth"
+    name = f"{PLAIN}nTask6.pth"
     trainer = theirs(tmp_path / name, {})
     content = torch.load(tmp_path / name, weights_only=False)
     for part in ("state_dict", "encoder"):
         content[part] = {k: v.double().numpy() for k, v in content[part].items()}
     content["seed"] = np.float64(1.5)
     torch.save(content, tmp_path / name, _use_new_zipfile_serialization=False)
-    loaded, _ = model.load_ensemble([tmp_path / name])
+    loaded, _ = checkpoint.load_ensemble([tmp_path / name])
     inputs = trials(trainer)
     assert torch.equal(loaded.represent(inputs), trainer.model.represent(inputs))
 
@@ -126,14 +111,14 @@ def test_gaps_are_named_and_can_be_filled(script, tmp_path):
 @pytest.mark.parametrize(
     "name, assumed, word",
     [
-        ("LinProbSigmoidSL32batch1e5LR0.001Noise2NetN0nTrial1CElossnTask6", (), "n_neu"),
-        ("LinProbSigmoidSL64LSTMbatch1e5LR0.001Noise2NetN0nTrial1CEloss", (), "network"),
-        ("LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1nDim4CEloss", (), "n_dim"),
+        (PLAIN.replace("64", "32"), (), "n_neu"),
+        (PLAIN.replace("64", "64LSTM"), (), "network"),
+        (f"{PLAIN}nDim4", (), "n_dim"),
         ("LinBoundTanhSL64batch1e5LR0.001Noise2NetN0nTrial1nTask6", (), "n_fix"),
-        ("LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1CEloss", ("n_dim=3",), "n_dim"),
-        ("LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1CEloss", ("n_dims=3",), "n_dims"),
-        ("LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1CEloss", ("n_task=x",), "n_task"),
-        ("LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1CEloss", ("leaky",), "leaky"),
+        (PLAIN, ("n_dim=3",), "n_dim"),
+        (PLAIN, ("n_dims=3",), "n_dims"),
+        (PLAIN, ("n_task=x",), "n_task"),
+        (PLAIN, ("leaky",), "leaky"),
     ],
 )
 def test_contradictions_are_one_line(name, assumed, word, script, tmp_path):
@@ -161,7 +146,7 @@ class Evil:
 
 @pytest.mark.parametrize("old", [True, False])
 def test_a_malicious_pickle_is_refused(old, script, tmp_path):
-    name = "LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1CElossnTask6.pth"
+    name = f"{PLAIN}nTask6.pth"
     theirs(tmp_path / name, {})
     content = torch.load(tmp_path / name, weights_only=False)
     hidden = np.empty(1, object)
@@ -185,5 +170,80 @@ def test_their_npz_may_hold_pickles_that_nothing_reads(tmp_path):
 
 
 def test_assumed_values_have_the_type_of_their_setting():
-    given = released.parse_assumed(("n_task=3", "lr=0.1", "leaky=False"), model.CONFIG)
+    given = released.parse_assumed(("n_task=3", "lr=0.1", "leaky=False"), PAPER)
     assert given == {"n_task": 3, "lr": 0.1, "leaky": False}
+
+
+# ------------------------------------------------------------------ results
+
+R_SQ = np.random.default_rng(0).random((2, 3, 4, 5))  # n_tasks, runs, splits, fits
+FILES = {  # .npz below a folder of theirs -> what a row of it must say
+    "Fig3a/r_sq_RNN_CELoss": {"network": "RNN", "measure": "as_released", "decoder": "adam"},
+    "Fig3a/r_sq_RNN_CELoss_ID": {"measure": "ID", "n_batch": 100_000},
+    "Fig3b,c/r_sq_NoLeak_CELoss": {"network": "RNN", "leaky": False},
+    "Fig3b,c/r_sq_LSTM_CELoss_quadrant": {"network": "LSTM", "measure": "quadrant"},
+    "Fig3b,c/r_sq_gpt-2_ridge": {"network": "gpt-2", "decoder": "ridge", "n_batch": 20_000},
+    "Fig5b,S12 GPT/r_sq_nDim4": {"network": "gpt-2", "n_dim": 4, "task": HIGH, "factor": ""},
+    "Fig5b,S12 RNN/r_sq_nDim6": {"network": "RNN", "n_dim": 6, "measure": "quadrant"},
+    "Fig5c/r_sq_Noise3": {"n_sd_in": 3.0, "sigma": 0.3, "t": 20},
+    "FigS1/r_sq_Quad_CELoss": {"activ_enc": "Quad"},
+    "FigS3b/r_sq_Corr0.8": {"task": CORR, "corr": 0.8},
+    "FigS4/r_sq_Multiply": {"task": "MultiplyClassificationFull"},
+    "FigS5c/r_sq_Bound": {"task": BOUND, "t": 21, "step": 21, "lr": 0.003},
+    "Noise/r_sq_NoiseEnc": {"noise_enc": True, "n_sd_in": 2.0},
+    "Noise/r_sq_Autocorr": {"task": "LinearClassificationAutocorr"},
+    "Context/r_sq_Context": {"task": "ContextDependent"},
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_their_results_are_of_is_told_by_file_and_folder(name, tmp_path):
+    n_tasks = np.array([1 if "Context" in name else 4, 24])
+    util.save_npz(tmp_path / f"{name}.npz", r_sq=R_SQ, n_tasks=n_tasks)
+    rows = released.table_of(tmp_path)
+    assert np.array_equal(rows["r2"], R_SQ.ravel().astype(np.float32))
+    assert set(rows["n_task"]) == set(n_tasks) and set(rows["run"]) == {0, 1, 2}
+    for column, value in {"series": "", "stimulus": 2000, **FILES[name]}.items():
+        assert set(rows[column]) == {value}, column
+
+
+def test_their_other_arrays_have_rows_too(script, tmp_path):
+    n_tasks, angles = np.array([3, 24]), np.full((2, 3, 4, 5, 2, 2), np.nan)
+    angles[..., 0, 1] = 90 * R_SQ
+    for name in ("r_sq", "decoders"):
+        util.save_npz(tmp_path / f"{name}_LSTM.npz", r_sq=R_SQ, angles=angles, n_tasks=n_tasks)
+    pairs = np.where(np.triu(np.ones((4, 4)), 1), R_SQ[..., None, None], np.nan)
+    util.save_npz(tmp_path / "decoders_nDim4.npz", angles=pairs, n_tasks=n_tasks)
+    timing = np.array([500, 2000])
+    util.save_npz(tmp_path / "Fig5a/r_sq_Bound.npz", r_sq=R_SQ, timing=timing)
+    util.save_npz(tmp_path / "sparsity_gpt.npz", sparsity=R_SQ[:, :, 0, 0], n_tasks=n_tasks)
+    perc, corr = np.array([[0.9, 0.8], [0.7, 0.6], [0.8, 0.7]]), np.array([0, 0.4])
+    util.save_npz(tmp_path / "FigS3b/correlated.npz", perc=perc, corr=corr)
+    (tmp_path / "Analysis").mkdir()
+    (tmp_path / "Analysis/pca.npz").write_bytes(b"not read")
+
+    code, text, err = script("released", tmp_path)
+    assert code == 0 and str(tmp_path / "results.csv") in text, err
+    rows = table.read(tmp_path / "results.csv")
+    lstm = rows.query("network == 'LSTM'")
+    assert np.allclose(lstm["angle"], 90 * lstm["r2"]) and set(lstm["factor"]) == {"1-2"}
+    high = rows.query("n_dim == 4")
+    assert set(high["measure"]) == {"angles"} and len(set(high["factor"])) == 6
+    assert len(high) == 6 * R_SQ.size
+    bound = rows.query("series == 'stimulus' and task == @BOUND").sort_values(["stimulus", "run"])
+    assert np.array_equal(bound["r2"], R_SQ.ravel().astype(np.float32))
+    assert bound[["stimulus", "t"]].drop_duplicates().to_numpy().tolist() == [[500, 6], [2000, 21]]
+    sparse = rows.query("measure == 'sparsity'").sort_values(["n_task", "run"])["value"]
+    assert np.array_equal(sparse, R_SQ[:, :, 0, 0].ravel())
+    levels = rows.query("measure == 'as_released_quartile' and corr == 0.4").sort_values("fit")
+    assert levels["value"].tolist() == [0.6, 0.7, 0.8]
+
+
+def test_results_that_cannot_be_told_are_one_line(script, tmp_path):
+    for words in ("no r_sq", "has no n_tasks", "has no r_sq", "no such folder"):
+        folder = tmp_path / "gone" if words == "no such folder" else tmp_path
+        code, _, err = script("released", folder)
+        assert code == 2 and one_line(err) and words in err
+        arrays = {"r_sq": R_SQ} if words == "no r_sq" else {"n_tasks": [2]}
+        util.save_npz(tmp_path / "r_sq_RNN.npz", **arrays)
+    assert released.table_of(tmp_path / "gone").empty

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from conftest import make, one_line
+from conftest import one_line, save_small
 
 import sparsity
 import util
-from model import checkpoint
+from checkpoint import load_ensemble
 
 
 def test_sparseness_of_rates_made_by_hand():
@@ -57,32 +57,25 @@ def test_the_script_groups_networks_by_n_task_and_run(script, tiny_networks, tmp
     assert np.isnan(again["confidence_intervals"]).all()
 
 
+def measured(folder, **settings):
+    paths = save_small(folder, **settings)
+    return sparsity.sparsity(*load_ensemble(paths), sparsity.Config(n_stimulus=100))
+
+
 @pytest.mark.parametrize("network", ["LSTM", "GRU", "gpt-2"])
 def test_every_architecture(tmp_path, network):
-    trainer = make(network=network)
-    for net, config in enumerate(trainer.configs):
-        content = checkpoint(trainer.model, net, config, [], [])
-        util.save_torch(tmp_path / f"{net}.pth", content)
-    config = sparsity.Config(networks=(str(tmp_path),), n_stimulus=100)
-    found = sparsity.sparsity(util.find_checkpoints(config.networks), config)
-    assert found["sparsity"].shape == (2, 1)
+    found = measured(tmp_path, network=network)
+    assert found["n_task"].tolist() == [2, 5]
     assert (found["active"] == 100).all() and (found["dead"] == 0).all()
 
 
 def test_dead_units_count_as_fully_sparse(tmp_path):
-    trainer = make(n_task=(2,))
-    trainer.model.network.inp_bias.data[:] = -100
-    content = checkpoint(trainer.model, 0, trainer.configs[0], [], [])
-    util.save_torch(tmp_path / "dead.pth", content)
-    config = sparsity.Config(n_stimulus=50)
-    found = sparsity.sparsity([tmp_path / "dead.pth"], config)
-    assert found["sparsity"] == 100 and found["dead"] == 100 and found["active"] == 0
+    found = measured(tmp_path, change=lambda model: model.network.inp_bias.fill_(-100), n_task=(2,))
+    assert found[["sparsity", "dead", "active"]].to_numpy().tolist() == [[100, 100, 0]]
 
 
 def test_bad_input_is_one_clear_line(script, tmp_path, tiny_networks):
-    trainer = make(n_task=(2,), n_neu=9)
-    other = tmp_path / "other.pth"
-    util.save_torch(other, checkpoint(trainer.model, 0, trainer.configs[0], [], []))
+    (other,) = save_small(tmp_path, n_task=(2,), n_neu=9)
     first = next(tiny_networks.glob("*Task2*run0.pth"))
     twice = tmp_path / "twice.pth"
     twice.write_bytes(first.read_bytes())
@@ -92,7 +85,7 @@ def test_bad_input_is_one_clear_line(script, tmp_path, tiny_networks):
         ("two networks have n_task 2 and run 0", ("--networks", first, twice)),
         ("n_stimulus", ("--networks", first, "--n_stimulus", 1)),
         ("confidence", ("--networks", first, "--confidence", 95)),
-        ("must end in .npz", ("--networks", first, "--out", tmp_path / "x.csv")),
+        ("must end in .csv or .npz", ("--networks", first, "--out", tmp_path / "x.txt")),
     ):
         out = () if "--out" in more else ("--out", tmp_path / "out.npz")
         code, _, err = script("sparsity", *more, *out)

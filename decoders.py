@@ -1,0 +1,264 @@
+"""Linear decoders of x* from the representation of trained, frozen networks, and their tests.
+
+`generalize.py` says what is tested. Decoders of all networks, splits and fits are trained at once.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+import batches
+import tasks
+import util
+from theory import VARIANCE
+from util import UserError
+
+QUADRANTS = range(4)  # by the signs of two factors: (-,-), (-,+), (+,-), (+,+)
+AS_RELEASED = [[0], [0, 3], [0, 3], [3]]  # where the released D = 2 evaluation tests each split
+MEASURES = ("ID", "quadrant", "as_released")
+AT_ONCE = 64  # trials per forward pass; more do not fit the processor's cache
+CHUNK = 96  # batches for which trials are drawn at once; a multiple of 12, see `batch_order`
+PENALTIES = 10.0 ** np.arange(-6, 1.5, 0.5)  # ridge, in units of the mean variance of a unit
+Decoders = tuple[Tensor, Tensor]  # weight, bias
+Moments = tuple[Tensor, Tensor, Tensor]
+
+
+class Splits:
+    """Quadrants that decoders see, `train`, and are tested in, `test`, per split.
+
+    Quadrants are named by the signs of two `factors`. By default these are the last two, and each
+    split holds out one quadrant; with `split_var` a split holds out one sign of that factor.
+    `as_released` is where the released D = 2 evaluation tests; None where it is not defined.
+    """
+
+    def __init__(self, n_dim, split_var=None):
+        self.factors, self.test = (n_dim - 2, n_dim - 1), [[q] for q in QUADRANTS]
+        self.as_released = AS_RELEASED if n_dim == 2 else None
+        if split_var is not None:
+            if not 0 <= split_var < n_dim:
+                raise UserError(f"split_var is a factor, 0 to {n_dim - 1}, not {split_var}")
+            self.factors = split_var, n_dim - 1 if split_var < n_dim - 1 else 0
+            self.test, self.as_released = [[0, 1], [2, 3]], None
+        self.train = [[q for q in QUADRANTS if q not in held] for held in self.test]
+
+
+class States:
+    """Representations of networks after `step` steps of decoding trials, by default all of them.
+
+    `model`, `configs` are the ensemble and its networks' settings; `stimulus` is in ms, by default
+    as in training. `t` is the number of samples of evidence seen by then.
+    """
+
+    def __init__(self, model, configs, splits, step=None, stimulus=None):
+        self.model, self.n_net, self.splits = model, len(configs), splits
+        trained = tasks.make_task(configs[0])
+        self.tasks = [trained.decoding_task(q, splits.factors, stimulus) for q in QUADRANTS]
+        task = self.tasks[0]
+        self.step = task.n_step if step is None else step
+        if not 1 <= self.step <= task.n_step:
+            raise UserError(f"step lies from 1 to {task.n_step} in these trials, not {step}")
+        self.evidence_steps = task.evidence_steps
+        self.t = len(range(self.step)[self.evidence_steps])
+
+    def draw(self, generators: list[Generator], n_trial: int) -> tuple[Tensor, Tensor]:
+        """Fresh trials: states (net, quadrant, n_trial, unit), x (net, quadrant, n_trial, D)."""
+        states, xs = [], []
+        for task in self.tasks:
+            inputs, _, x = batches.sample([task] * self.n_net, generators, n_trial)
+            for some in inputs[:, :, : self.step].split(AT_ONCE, 1):
+                noise = self.model.draw_noise(
+                    *some.shape[1:3], generators, evidence_steps=self.evidence_steps
+                )
+                states.append(self.model.represent_last(some, **noise))
+            xs.append(x)
+        return torch.cat(states, 1).unflatten(1, (4, n_trial)), torch.stack(xs, 1)
+
+
+def n_batch_of(config: Any, network: dict) -> int:
+    """Batches of a decoder's training; "paper": by N_task (docs/protocol.md, Generalisation)."""
+    if config.n_batch != "paper":
+        return config.n_batch
+    return 3000 if network["n_task"] <= 3 else 2000 if network["n_task"] <= 6 else 1000
+
+
+def fit_generators(config: Any, configs: list[dict], fit: int, device: Any) -> list[Generator]:
+    """One generator per network, from its own settings and the number of the fit."""
+    words = [[config.seed, c["seed"], c["run"], c["n_task"], c["n_dim"], fit] for c in configs]
+    seeds = [int(np.random.SeedSequence(w).generate_state(1, np.uint64)[0] >> 1) for w in words]
+    return [util.generator(seed, device) for seed in seeds]
+
+
+# ------------------------------------------------------------------ decoders by Adam
+
+
+def batch_order(rng: Generator, train: list[list[int]], n_chunk: int) -> Tensor:
+    """Which of a network's trials each decoder sees in a chunk, in random order.
+
+    An OOD decoder takes all n_chunk / len(train[0]) trials of each quadrant of its split; an ID
+    decoder, of which there are as many, equally many of all four quadrants.
+
+    Returns:
+        (2 splits, n_chunk) indices into (quadrant, trial) flattened, OOD splits first.
+    """
+    n_trial = n_chunk // len(train[0])
+    pool = torch.arange(4 * n_trial, device=rng.device).view(4, n_trial)
+    ood = torch.stack([pool[seen].flatten() for seen in train])
+    everywhere = pool[:, : n_chunk // 4].flatten().expand(len(train), -1)
+    rows = torch.cat([ood, everywhere])
+    return rows.gather(1, torch.rand(rows.shape, generator=rng, device=rng.device).argsort(1))
+
+
+def fit_adam(source: States, configs: list, config: Any, generators: list, show: Any) -> Decoders:
+    """Train all decoders of all networks, splits and fits with Adam.
+
+    Args:
+        source, configs: `States`, and the settings of their networks.
+        config: `generalize.Config`.
+        generators: per fit one for each network.
+        show: progress bar.
+
+    Returns:
+        weight (net, fit, 2 splits, unit, D), bias (net, fit, 2 splits, 1, D), as in `batch_order`.
+    """
+    n_net, n_neu, n_dim = len(configs), configs[0]["n_neu"], configs[0]["n_dim"]
+    train, n_chunk = source.splits.train, CHUNK * config.batch_sz
+    shape, device = (n_net, config.n_fit, 2 * len(train)), generators[0][0].device
+    states, xs = (torch.empty(*shape, n_chunk, n, device=device) for n in (n_neu, n_dim))
+    start = torch.empty(*shape, n_neu + 1, n_dim, device=device)
+    bound = n_neu**-0.5  # PyTorch's default for nn.Linear
+    for fit, rngs in enumerate(generators):
+        for net, rng in enumerate(rngs):
+            start[net, fit].uniform_(-bound, bound, generator=rng)
+    weight, bias = (v.clone().requires_grad_() for v in start.flatten(0, 2).split([n_neu, 1], 1))
+    optimizer = torch.optim.Adam([weight, bias], lr=config.lr, fused=True)
+    every = torch.arange(n_net, device=device)[:, None, None]
+    for batch in range(n_batch_of(config, configs[0])):
+        position = batch % CHUNK
+        if position == 0:
+            for fit, rngs in enumerate(generators):
+                h, x = source.draw(rngs, n_chunk // len(train[0]))
+                order = torch.stack([batch_order(rng, train, n_chunk) for rng in rngs])
+                states[:, fit] = h.flatten(1, 2)[every, order]
+                xs[:, fit] = x.flatten(1, 2)[every, order]
+        rows = slice(position * config.batch_sz, (position + 1) * config.batch_sz)
+        output = torch.baddbmm(bias, states[..., rows, :].flatten(0, 2), weight)
+        loss = F.mse_loss(output, xs[..., rows, :].flatten(0, 2), reduction="sum")
+        (loss / (config.batch_sz * n_dim)).backward()  # summed over decoders: each its own
+        optimizer.step()
+        optimizer.zero_grad()
+        show.update(n_net)
+    return weight.detach().unflatten(0, shape), bias.detach().unflatten(0, shape)
+
+
+# ------------------------------------------------------------------ decoders in closed form
+
+
+def fit_ridge(source: States, configs: list, config: Any, generators: list, show: Any) -> Decoders:
+    """Ridge regression, its penalty chosen by leaving out one training quadrant at a time.
+
+    Arguments and result as `fit_adam`; the ID decoders of a fit are the same one.
+    """
+    train, fitted = source.splits.train, []  # per fit (weight, bias) side by side
+    for rngs in generators:
+        moments = quadrant_moments(*(v.cpu() for v in source.draw(rngs, config.n_ridge)))
+        own = [torch.cat(best_ridge(moments, seen)[:2], 1) for seen in [*train, list(QUADRANTS)]]
+        fitted.append(torch.stack([*own, *own[-1:] * (len(train) - 1)], 1))
+        show.update(len(configs))
+    both = torch.stack(fitted, 1).float().to(generators[0][0].device)
+    return both[..., :-1, :].contiguous(), both[..., -1:, :].contiguous()
+
+
+def quadrant_moments(h: Tensor, x: Tensor) -> Moments:
+    """Second moments of (h, 1) and x, (net, quadrant, trial, ...): all that regression needs.
+
+    Returns:
+        hh (net, quadrant, unit + 1, unit + 1), hx (net, quadrant, unit + 1, D), xx (net, quadrant).
+    """
+    h, x = h.double(), x.double()
+    h = torch.cat([h, torch.ones_like(h[..., :1])], -1)
+    n_trial = h.shape[2]
+    hh, hx = h.transpose(2, 3) @ h / n_trial, h.transpose(2, 3) @ x / n_trial
+    return hh, hx, (x * x).sum((2, 3)) / n_trial
+
+
+def ridge(moments: Moments, quadrants: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Ridge solutions of all penalties: weight (net, penalty, unit, D), bias (..., 1, D)."""
+    hh, hx, _ = (m[:, quadrants].mean(1) for m in moments)
+    mean_h, mean_x = hh[:, :-1, -1:], hx[:, -1:]
+    values, vectors = torch.linalg.eigh(hh[:, :-1, :-1] - mean_h @ mean_h.transpose(1, 2))
+    scale = values.mean(1).clamp_min(1e-30)
+    penalty = torch.tensor(PENALTIES) * scale[:, None]
+    projected = vectors.transpose(1, 2) @ (hx[:, :-1] - mean_h @ mean_x)
+    shrunk = projected[:, None] / (values[:, None, :, None] + penalty[..., None, None])
+    weight = vectors[:, None] @ shrunk
+    return weight, mean_x[:, None] - mean_h.transpose(1, 2)[:, None] @ weight
+
+
+def best_ridge(moments: Moments, seen: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Ridge solution whose penalty is best on each of `seen`, left out in turn, and its index."""
+    error = torch.zeros(1)  # (net, penalty)
+    for left_out in seen:
+        weight, bias = ridge(moments, [q for q in seen if q != left_out])
+        hh, hx, xx = (m[:, left_out] for m in moments)
+        w = torch.cat([weight, bias], 2)
+        explained = (w * hx[:, None]).sum((2, 3))
+        error = error + (xx[:, None] - 2 * explained + (w * (hh[:, None] @ w)).sum((2, 3)))
+    best, every = error.argmin(1), torch.arange(len(error))
+    weight, bias = ridge(moments, seen)
+    return weight[every, best], bias[every, best], best
+
+
+# ------------------------------------------------------------------ testing
+
+
+def r_sq_of(weight: Tensor, bias: Tensor, states: Tensor, x: Tensor) -> Tensor:
+    """r2 = 1 - MSE / Var (net, decoder), MSE pooled over factors and trials.
+
+    Args:
+        weight, bias: (net, decoder, unit, D), (net, decoder, 1, D).
+        states, x: (net, decoder or 1, trial, unit), (net, decoder or 1, trial, D).
+    """
+    return 1 - ((states @ weight + bias - x) ** 2).mean((2, 3)) / VARIANCE
+
+
+def test_decoders(
+    source: States, n_test: int, generators: list, weight: Tensor, bias: Tensor
+) -> dict[str, np.ndarray]:
+    """r2 (net, split, fit) by measure, each decoder tested on `n_test` fresh trials."""
+    splits, device = source.splits, weight.device
+    places = [(quads, slice(split, split + 1)) for split, quads in enumerate(splits.test)]
+    places.append((list(QUADRANTS), slice(len(places), None)))  # of the ID decoders
+    results: dict[str, list[Tensor]] = {measure: [] for measure in MEASURES}
+    for fit, rngs in enumerate(generators):
+        h, x = source.draw(rngs, n_test)
+        w, b, tested = weight[:, fit], bias[:, fit], []
+        for quads, some in places:
+            few = (v[:, quads, : n_test // len(quads)].flatten(1, 2)[:, None] for v in (h, x))
+            tested.append(r_sq_of(w[:, some], b[:, some], *few))
+        *held, everywhere = tested
+        as_released = list(held)
+        if splits.as_released:  # splits 1 and 2 are tested on the diagonal, sign at random
+            signs = [torch.randint(2, (n_test,), generator=g, device=device) for g in rngs]
+            drawn = torch.tensor(splits.as_released[1], device=device)[torch.stack(signs)]
+            net, trial = torch.arange(len(h), device=device), torch.arange(n_test, device=device)
+            few = (v[net[:, None], drawn, trial][:, None] for v in (h, x))
+            as_released[1:3] = [r_sq_of(w[:, 1:3], b[:, 1:3], *few)]
+        for measure, r_sq in zip(MEASURES, ([everywhere], held, as_released), strict=True):
+            results[measure].append(torch.cat(r_sq, 1))
+    return {measure: torch.stack(r, 2).cpu().numpy() for measure, r in results.items()}
+
+
+def column_angles(weight: np.ndarray) -> np.ndarray:
+    """Angles (..., D, D) in degrees between the columns of decoders (..., unit, D).
+
+    90 means orthogonal factors. Upper triangle, NaN elsewhere.
+    """
+    unit = weight / np.linalg.norm(weight, axis=-2, keepdims=True)
+    cosine = np.swapaxes(unit, -1, -2) @ unit
+    angles = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    angles[..., ~np.triu(np.ones(angles.shape[-2:], bool), 1)] = np.nan
+    return angles

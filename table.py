@@ -1,0 +1,262 @@
+"""All results as one tidy table: Data/results.csv, which R and spreadsheets open too.
+
+    rows = table.read("Data/results.csv")
+    rows.query("network == 'LSTM' and measure == 'quadrant' and decoder == 'adam' and series == ''")
+
+A row is one number of one decoder, or of one network:
+    condition, network, n_dim, n_task, run    the network; `condition` is a label for people
+    settings    in what it differs from the paper's: 'task=LinearClassificationCorr corr=0.4'
+    measure     of x*: ID, quadrant, as_released, split_var, with r2 and the angle between decoders
+                of the two factors (D > 2: an angle for each pair, in rows `angles`); of the
+                representation: ccgp, parallelism, and their chance; sparsity, active, dead
+    decoder     adam, ridge
+    series      '' at the last step of trials as in training; 'step' or 'stimulus' where several
+                were measured; 'split_var0' where one sign of factor 0 was held out
+    step, stimulus, t    after how many steps; length of the stimulus in ms; samples seen by then
+    sigma       of white Gaussian input noise; empty for other noise
+    split, fit, factor   which test, which repetition, which factor or pair '1-2'
+    r2, angle, value     the number: r2, degrees, or that of any other measure
+`read` adds a column for every setting of a network, so that rows are found by value.
+
+An entry is all rows of one condition, script, decoder and series. results.json beside the table
+says how each was made, and holds a sum of its rows.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import settings
+import util
+from util import UserError
+
+COLUMNS = ["condition", "network", "n_dim", "n_task", "run", "settings", "measure", "decoder"]
+COLUMNS += ["series", "step", "stimulus", "t", "sigma", "split", "fit", "factor"]
+COLUMNS += ["r2", "angle", "value"]
+ENTRY = ["condition", "script", "decoder", "series"]
+SPARSITY = ("sparsity", "active", "dead")  # measures of sparsity.py; all others are generalize.py's
+WORDS = ("condition", "network", "settings", "measure", "decoder", "series", "factor")
+SINGLE = ("r2", "angle")  # kept in single precision, as they were computed
+WHOLE = ("n_dim", "n_task", "run", "step", "stimulus", "t", "split", "fit")
+
+
+def tidy(values: np.ndarray, name: str, **axes: Any) -> pd.DataFrame:
+    """An array as rows, one per number that is not NaN.
+
+    Args:
+        values: any shape.
+        name: of the column that holds the numbers.
+        axes: name -> labels along each axis, in order.
+    """
+    index = pd.MultiIndex.from_product(list(axes.values()), names=list(axes))
+    rows = pd.Series(np.ravel(values), index=index, name=name).dropna()
+    return rows.reset_index()
+
+
+def network_columns(config: settings.Config) -> dict[str, Any]:
+    """The columns that tell a network."""
+    words = " ".join(f"{name}={value}" for name, value in settings.differing(config).items())
+    named = {name: config[name] for name in ("network", "n_dim", "n_task", "run")}
+    return {"condition": settings.condition(config), "settings": words, **named}
+
+
+def key_of(condition: str, script: str, decoder: str = "", series: str = "") -> str:
+    """Name of an entry."""
+    return "|".join((condition, script, decoder, series))
+
+
+# ------------------------------------------------------------------ reading
+
+
+def read(path: Path | str) -> pd.DataFrame:
+    """The table, numbers as numbers, with a column for every setting of a network.
+
+    Raises:
+        UserError: not there, not such a table, or changed by hand.
+    """
+    entries, _ = _load(Path(path), strict=True)
+    numbers = [name for name in COLUMNS if name not in WORDS]
+    options: Any = {"dtype": dict.fromkeys(WORDS, str), "float_precision": "round_trip"}
+    options |= {"keep_default_na": False, "na_values": dict.fromkeys(numbers, "")}
+    return with_settings(pd.read_csv(io.StringIO(_text(entries)), **options))
+
+
+def about(path: Path | str) -> dict[str, dict[str, Any]]:
+    """How each entry of a table was made: networks, their sums, settings, machine."""
+    return _load(Path(path))[1]
+
+
+def with_settings(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the table with a column for every setting of a network."""
+    rows = rows.astype(dict.fromkeys(SINGLE, np.float32))
+    kinds = rows[["settings", "network"]].drop_duplicates()
+    values = pd.DataFrame([settings_of(*pair) for pair in kinds.itertuples(index=False)])
+    new = [name for name in settings.PAPER if name not in rows and name in values]
+    values = pd.concat([kinds.reset_index(drop=True), values[new]], axis=1)
+    return rows.merge(values, on=["settings", "network"], how="left")
+
+
+def settings_of(words: str, network: str) -> settings.Config:
+    """All settings of networks whose `settings` are these words: 'corr=0.4 leaky=False'."""
+    own: dict[str, Any] = {}
+    for name, _, value in (word.partition("=") for word in words.split()):
+        if name not in settings.PAPER:
+            raise UserError(f"the table has a setting {name}, which there is not")
+        kind = type(settings.PAPER[name].paper)
+        own[name] = value == "True" if kind is bool else kind(value)
+    return {**settings.paper_settings(network, own.get("task", settings.CENT_OUT)), **own}
+
+
+def _load(path: Path, strict: bool = False) -> tuple[dict[str, list[str]], dict[str, Any]]:
+    """Lines of each entry, and how it was made; `strict`: UserError if changed by hand."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    try:
+        entries = _grouped(path.read_text())
+        known = _known(path)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a table that can be read ({str(error).strip()})") from None
+    abouts: dict[str, Any] = {}
+    for key in entries.keys() & known.keys():
+        made = known[key].get(_sum(entries[key]))
+        if made is None and strict:
+            raise UserError(f"{path}: its rows of {key} are not those saved; changed by hand?")
+        abouts |= {key: made} if made else {}
+    return entries, abouts
+
+
+def _grouped(text: str) -> dict[str, list[str]]:
+    """Lines of a table by entry."""
+    header, *lines = text.splitlines() or [""]
+    if header != ",".join(COLUMNS):
+        raise ValueError(f"its columns are {header[:200]}")
+    entries: dict[str, list[str]] = {}
+    for line in lines:
+        condition, *_, measure, decoder, series = line.split(",", 9)[:9]
+        script = "sparsity" if measure in SPARSITY else "generalize"
+        entries.setdefault(key_of(condition, script, decoder, series), []).append(line)
+    return entries
+
+
+def _text(entries: dict[str, list[str]]) -> str:
+    lines = [line for key in sorted(entries, key=lambda k: k.split("|")) for line in entries[key]]
+    return "\n".join([",".join(COLUMNS), *lines, ""])
+
+
+def _known(path: Path) -> dict[str, dict[str, Any]]:
+    """Entry -> sum of its lines -> how they were made."""
+    file = path.with_suffix(".json")
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def _sum(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+# ------------------------------------------------------------------ writing
+
+
+def put(path: Path | str, rows: pd.DataFrame, abouts: dict[str, Any]) -> None:
+    """Put entries into the table, in place of those that are there, atomically.
+
+    Several processes may do so at once: each waits for its turn.
+
+    Args:
+        path: of the table; made if there is none.
+        rows: with `COLUMNS`, missing ones empty; whole entries.
+        abouts: entry -> how it was made, see `util.provenance`.
+    """
+    path = Path(path)
+    util.make_folder(path.parent)
+    new = rows.reindex(columns=COLUMNS).astype(dict.fromkeys(WHOLE, "Int64"))
+    entries = _grouped(new.sort_values("run", kind="stable").to_csv(index=False))
+    with _turn(path.parent):
+        for left_over in path.parent.glob(f".{path.stem}.*.partial"):  # of a killed process
+            left_over.unlink()
+        there = _load(path)[0] if path.is_file() else {}
+        entries = {key: lines for key, lines in there.items() if key not in abouts} | entries
+        sums, known = {key: _sum(lines) for key, lines in entries.items()}, _known(path)
+        for key, made in abouts.items():  # until the table is written, that of the old rows stays
+            known[key] = {**known.get(key, {}), sums[key]: made}
+        _write_known(path, known)
+        util.write_atomic(path, _text(entries).encode())
+        kept = {k: {sums[k]: v[sums[k]]} for k, v in known.items() if sums.get(k) in v}
+        _write_known(path, kept)
+
+
+def _write_known(path: Path, known: dict[str, Any]) -> None:
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in sorted(known.items())]
+    util.write_atomic(path.with_suffix(".json"), ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+
+
+@contextlib.contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Within it, no other process changes tables of this folder."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def differs(
+    found: dict[str, Any] | None, script: str, wanted: settings.Config, paths: list[Path]
+) -> str:
+    """In what an entry differs from what these settings and networks would give.
+
+    Args:
+        found: its provenance, see `about`; None: it is not there.
+        script: that makes it; a setting that provenance lacks had the paper's value.
+        wanted: the script's settings.
+        paths: checkpoints; of those that are not there the name alone is compared.
+
+    Returns:
+        '', 'missing', 'settings' (or names of networks), or 'networks'.
+    """
+    if found is None:
+        return "missing"
+    papers = settings.MEASUREMENTS[script]
+    sums, made_with = found["networks"], util.plain({**papers, **found["config"]})
+    if sorted(sums) != sorted(path.name for path in paths):
+        return "settings"
+    if any(made_with[k] != v for k, v in util.plain({**papers, **wanted}).items() if k in papers):
+        return "settings"
+    there = [path for path in paths if path.exists()]
+    return "networks" if any(util.file_sum(path) != sums[path.name] for path in there) else ""
+
+
+def destination(
+    script: str, config: Any, networks: dict[Path, settings.Config], *entry: str
+) -> tuple[Path, dict[str, list[Path]]]:
+    """Where the results of a script go: its `out`, and the checkpoints of each entry it makes.
+
+    Raises:
+        UserError: not a file that can be written; an entry that is there, made with other settings
+            or networks, without `overwrite`.
+    """
+    out = config.out or next(iter(networks)).parent / "results.csv"
+    entries: dict[str, list[Path]] = {}
+    if out.suffix not in (".csv", ".npz") or out.is_dir():
+        raise UserError(f"out must end in .csv or .npz, and be no folder, not {out}")
+    if len({(c["n_task"], c["run"]) for c in networks.values()}) < len(networks):
+        raise UserError("two networks have the same n_task and run; name only one")
+    util.make_folder(out.parent)
+    for path, c in networks.items():
+        entries.setdefault(key_of(settings.condition(c), script, *entry), []).append(path)
+    there = about(out) if out.suffix == ".csv" and out.exists() else {}
+    for key, own in entries.items():
+        other = key in there and differs(there[key], script, util.plain(config), own)
+        if other and not config.overwrite:
+            where = f"{out}: its {key.split('|')[0]}"
+            raise UserError(f"{where} was made with other {other}; another --out, or --overwrite")
+    return out, entries
