@@ -2,9 +2,7 @@
 
     python analyze_transformer.py --network Networks/gpt-2/gpt-2_nTask24_run0.pth --out analysis
 
-Writes one .npz per analysis into `out`, the networks along the first axis of every array, and for
-each network a folder of pictures (PNG, PDF) and `trajectories.html`, which turns. Prints the key
-numbers. The sibling of analyze.py, which is for recurrent networks.
+Writes .npz and pictures and prints the key numbers as analyze.py does for recurrent networks.
 
 A head that averages the evidence evenly gives each of the t samples seen so far the weight 1 / t.
 How far it is from that: with its weights w on the evidence scaled to add up to 1, it has
@@ -19,45 +17,22 @@ have 16.1 to 20.0 effective samples of 20, the other 7 look at the decision step
 28 % of the weight (median) is on the fixation step. The representation is then 400 times smaller
 (root mean square distance from its mean 0.02, in the decision step 9), but x* can be read off both:
 r2 0.963 to 0.970 and 0.974 to 0.976. In the decision step it is a flat sheet, top 2 PCs over 99 %,
-and units are nearly linear in x*: multiple correlation 0.99, before it 0.48 to 0.68 (medians of
-each network's units). Time: about 20 s of processor time for one network, most of it for the
-pictures (Intel Xeon, torch 2.13).
+and units are nearly linear in x*: multiple correlation 0.99, before it 0.48 to 0.68 (medians). 20 s
+of processor time per network, most of it for the pictures (Intel Xeon, torch 2.13).
 """
 
-import ctrl_c  # noqa: F401
-
-# isort: split
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-import tasks
+import study
 import util
-from study import (
-    Study,
-    carry_out,
-    check_settings,
-    classification_lines,
-    correlations,
-    encoder_pca,
-    first_three,
-    fit_decoder,
-    number,
-    one_trial,
-    pca,
-    percent,
-    principal,
-    rate_maps,
-    report_space,
-    run_trials,
-    square,
-    trajectories,
-)
-from transformer import GPT2
-from util import UserError
+from study import Arrays, number, percent
 
 
 @dataclass
@@ -67,8 +42,8 @@ class Config:
     network: tuple[str, ...]  # checkpoints of gpt-2 networks of one kind: files, folders, globs
     out: Path = Path("analysis")  # folder to write into
     overwrite: bool = False  # write into a folder that has files in it
-    keep: tuple[str, ...] = ()  # write these .npz only, as 'pca lines'; none: all of them
     pictures: bool = True  # draw; no-pictures: only the .npz
+    keep: tuple[str, ...] = ()  # write these .npz only, as 'pca lines'; none: all of them
     assume: tuple[str, ...] = ()  # what the authors' files do not say, as 'n_task=24'
     seed: int = 0  # of trials
     n_trial: int = 256  # trials without noise, as many with noise, and as many for attention
@@ -77,137 +52,91 @@ class Config:
     n_fine: int = 61  # classification lines: points per factor
     rule: int = 0  # networks with a rule input: which rule is cued
 
-    def check(self):
-        """Raise UserError for settings that cannot be meant."""
-        check_settings(self)
 
-
-class TransformerStudy(Study):
+class TransformerStudy(study.Study):
     """Networks with attention.
 
     Attributes:
-        ends: dict name -> step: the last one of the stimulus, and of the trial if that goes on.
-        others: as `Study`.
+        ends: name -> step: the last one of the stimulus, and of the trial if that goes on.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: Config):
         super().__init__(config)
-        if not isinstance(self.model.network, GPT2):
-            raise UserError(
+        if not hasattr(self.model.network, "attention"):
+            raise util.UserError(
                 f"{self.paths[0]}: a network {self.configs[0]['network']} has no attention; "
                 "analyze_transformer.py is for gpt-2"
             )
-        task = self.tasks[0]
-        self.ends = {end_name(task, step): step for step in sorted({self.last, task.n_step - 1})}
+        self.ends = {}
+        for name, steps in self.tasks[0].steps.items():
+            if steps.start < steps.stop and steps.stop - 1 in (self.last, len(self.n_seen) - 1):
+                alone = steps.stop - steps.start == 1
+                self.ends[f"{name} step" if alone else f"last {name} step"] = steps.stop - 1
 
-    def attention(self, inputs, encoder_noise=None):
+    def attention(self, inputs: torch.Tensor, encoder_noise: Any = None) -> tuple[Any, Any]:
         """Values and weights, as `GPT2.attention`, for inputs (net, trial, time, channel)."""
         u = self.model.add_noise(self.model.encoder(inputs), encoder_noise)
         return self.model.network.attention(u)
 
 
-def end_name(task, step):
-    """'decision step', or 'last stimulus step', for the last step of a period."""
-    period, steps = next(item for item in task.steps.items() if item[1].stop == step + 1)
-    return f"{period} step" if steps.stop - steps.start == 1 else f"last {period} step"
-
-
-# ------------------------------------------------------------------ state space
-
-
-def components(study, trials):
-    """As `study.pca`, at the ends, and from the beginning until the stimulus ends."""
-    steps = {**study.ends, "until the stimulus ends": slice(study.last + 1)}
-    return pca(study, trials, steps)
-
-
-def ends_of(study, trials):
-    """Noiseless trials at the ends, each end in principal components of its own.
-
-    Returns:
-        dict: names (end,); x (net, trial, D); projected (net, end, trial, 3); share (net, end, 3).
-    """
+def ends_of(nets: TransformerStudy, trials: Arrays) -> Arrays:
+    """Noiseless trials at the ends, each end in principal components of its own."""
     projected, shares = [], []
-    for step in study.ends.values():
+    for step in nets.ends.values():
         rates = trials["noiseless_rates"][:, :, step]
-        mean, axes, share = principal(rates)
-        projected.append(first_three(rates, mean, axes))
-        shares.append(np.pad(share, ((0, 0), (0, 3)))[:, :3])
+        mean, axes, share = study.principal(rates)
+        projected.append(study.first_three(rates, mean, axes))
+        shares.append(study.three(share))
     return {
-        "names": np.array(list(study.ends)),
+        "names": np.array(list(nets.ends)),
         "x": trials["noiseless_x"],
-        "projected": np.stack(projected, 1),
+        "projected": np.stack(projected, 1),  # (net, end, trial, 3)
         "share": np.stack(shares, 1),
     }
 
 
-# ------------------------------------------------------------------ values
+def value_maps(nets: TransformerStudy) -> Arrays:
+    """Value vectors at the last stimulus step, (net, x1, x2, layer, head, channel)."""
+
+    def values(inputs: torch.Tensor) -> torch.Tensor:
+        return nets.attention(inputs)[0][..., nets.last, :].transpose(1, 2)
+
+    return study.maps_of(nets, "values", values)
 
 
-def value_maps(study):
-    """Value vectors at the last stimulus step of noiseless trials over the square.
-
-    Returns:
-        dict: x (n_grid,) of either factor; values (net, x1, x2, layer, head, channel); correlation
-        (net, layer, head, channel, 2) with x1 and x2, NaN for channels that do not respond.
-    """
-    n = study.config.n_grid
-    x = square(n, study.tasks[0].n_dim)
-    values = study.attention(study.show(x))[0][..., study.last, :].transpose(1, 2).numpy()
-    return {
-        "x": x[0, :n, 1].numpy(),
-        "values": values.reshape(len(values), n, n, *values.shape[2:]),
-        "correlation": correlations(values, x[0, :, :2].numpy()),
-    }
-
-
-# ------------------------------------------------------------------ attention
-
-
-def attention(study):
+def attention(nets: TransformerStudy) -> Arrays:
     """Attention weights in noisy trials, and how evenly they average the evidence.
 
-    Returns:
-        dict: mean, sd (net, layer, head, query, key) of the weights over trials, the step that asks
-        first. Means over trials of what `evenness` measures, of each step that asks: n_effective,
-        distance, elsewhere (net, layer, head, time), and the same of weights averaged over heads,
-        joint_n_effective, ... (net, layer, time); their standard deviations over trials,
-        n_effective_sd, joint_n_effective_sd, ... n_seen (time,), samples seen so far; evidence
-        (2,), its first step and its last; queries and query_names, the steps in `Study.ends`.
+    Arrays are means over trials; names with `sd` are standard deviations, those with `joint` are of
+    the weights averaged over heads. What `evenness` measures is by the step that asks.
     """
-    rngs, task = study.generators(2), study.tasks[0]
-    inputs, _, _ = tasks.sample(study.tasks, rngs, study.config.n_trial)
-    noise = study.model.draw_noise(*inputs.shape[1:3], rngs)
-    weights = study.attention(inputs, **noise)[1]
-    shown = task.evidence_steps
-    measures = evenness(weights, shown)
+    inputs, _, _, noise = nets.draw(nets.generators(2), nets.config.n_trial)
+    weights, shown = nets.attention(inputs, **noise)[1], nets.tasks[0].evidence_steps
     joint = evenness(weights.mean(3), shown)  # over heads
-    measures |= {f"joint_{name}": values for name, values in joint.items()}
-    found = {name: over_trials(values) for name, values in measures.items()}
-    mean, sd = over_trials(weights)
-    return {
-        "mean": mean,
-        "sd": sd,
-        **{name: middle for name, (middle, _) in found.items()},
-        **{f"{name}_sd": spread for name, (_, spread) in found.items()},
-        "n_seen": (np.arange(task.n_step) - shown.start + 1).clip(0, shown.stop - shown.start),
-        "evidence": np.array([shown.start, shown.stop - 1]),
-        "queries": np.array(list(study.ends.values())),
-        "query_names": np.array(list(study.ends)),
+    measures = evenness(weights, shown) | {f"joint_{name}": v for name, v in joint.items()}
+    found = {"mean": weights, **measures}  # (net, layer, trial, head, query, key), (..., query)
+    arrays: Arrays = {name: values.nanmean(2).numpy() for name, values in found.items()}
+    for name, values in found.items():
+        spread = (values - values.nanmean(2, keepdim=True)).square().nanmean(2).sqrt().numpy()
+        arrays["sd" if name == "mean" else f"{name}_sd"] = spread
+    return arrays | {
+        "n_seen": nets.n_seen,  # samples seen so far, (time,)
+        "evidence": np.array([shown.start, shown.stop - 1]),  # its first step and its last
+        "queries": np.array(list(nets.ends.values())),
+        "query_names": np.array(list(nets.ends)),
     }
 
 
-def evenness(weights, evidence):
+def evenness(weights: torch.Tensor, evidence: slice) -> dict[str, torch.Tensor]:
     """How evenly attention averages the evidence seen so far.
 
     Args:
-        weights: (..., query, key) tensor, causal; they add up to 1 over keys.
+        weights: (..., query, key), causal; they add up to 1 over keys.
         evidence: slice of steps.
 
     Returns:
-        dict of tensors (..., query): n_effective, 1 / sum(w^2) of the weights on the evidence
-        scaled to add up to 1; distance, sum |w - 1 / t| / 2 of these from even ones; elsewhere, the
-        share of attention on other steps. The first two are NaN where no evidence is attended to.
+        dict of (..., query): effective samples and distance from even averaging, as above, both NaN
+        where no evidence is attended to; elsewhere, the share of attention on other steps.
     """
     shown = weights[..., evidence]
     total = shown.sum(-1, keepdim=True)
@@ -222,111 +151,89 @@ def evenness(weights, evidence):
     }
 
 
-def over_trials(values):
-    """Mean and standard deviation of (net, layer, trial, ...) over trials, NaN left out."""
-    mean = values.nanmean(2, keepdim=True)
-    sd = (values - mean).square().nanmean(2).sqrt()
-    return mean[:, :, 0].numpy(), sd.numpy()
-
-
-# ------------------------------------------------------------------ the key numbers
-
-
-def report(study, results):
+def report(nets: TransformerStudy, results: dict[str, Arrays]) -> str:
     """The tables of key numbers, as Markdown."""
-    parts = report_space, report_responses, report_attention
-    return "\n\n".join(part(study, **results) for part in parts)
+    found, responses, asked = results["attention"], [], []
+    for net, name in enumerate(nets.names):
+        responses += [{"network": name, **row} for row in response_rows(nets, results, net)]
+        for layer in range(found["mean"].shape[1]):
+            for query, step in zip(found["query_names"], found["queries"], strict=True):
+                row = {"network": name, "layer": layer, "asked in the": query}
+                asked.append(row | attention_row(found, net, layer, step))
+    tables = study.key_numbers(responses), study.key_numbers(asked)
+    return "\n\n".join([study.space_numbers(nets, results), *tables])
 
 
-def report_responses(study, values, rate_maps, decoder, rate_maps_end=None, decoder_end=None, **_):
+def response_rows(nets: TransformerStudy, results: dict[str, Arrays], net: int) -> list[study.Row]:
     """How values and units follow x1 and x2, and r2 of x* decoded from the units."""
-    header = ["network", "what", "responding", "correlation with x1", "x2", "both", "r2 of x*"]
-    of_units = list(zip((rate_maps, rate_maps_end), (decoder, decoder_end), strict=True))
-    rows = []
-    for net, name in enumerate(study.names):
-        for layer, each in enumerate(values["correlation"][net]):
-            row = correlation_words(each.reshape(-1, 2))
-            rows.append([name, f"values of layer {layer}", *row, "-"])
-        for (end, step), (maps, fitted) in zip(study.ends.items(), of_units, strict=False):
-            row = correlation_words(maps["correlation"][net])
-            rows.append([name, f"units, {end}", *row, f"{fitted['r_sq'][net, step]:.3f}"])
-    return util.table(header, rows)
+    values = results["values"]["correlation"][net]
+    what = [(f"values of layer {i}", each.reshape(-1, 2), "-") for i, each in enumerate(values)]
+    for (name, step), end in zip(nets.ends.items(), ("", "_end"), strict=False):
+        r_sq = f"{results[f'decoder{end}']['r_sq'][net, step]:.3f}"
+        what.append((f"units, {name}", results[f"rate_maps{end}"]["correlation"][net], r_sq))
+    return [
+        {
+            "what": name,
+            "responding": f"{np.isfinite(pairs[:, 0]).sum()} of {len(pairs)}",
+            "correlation with x1": number(np.abs(pairs[:, 0])),
+            "x2": number(np.abs(pairs[:, 1])),
+            "both": number(np.hypot(*pairs.T)),
+            "r2 of x*": r_sq,
+        }
+        for name, pairs, r_sq in what
+    ]
 
 
-def correlation_words(correlation):
-    """How many of (map, 2) there are, and median sizes: with x1, with x2, with both together."""
-    responding = np.isfinite(correlation[:, 0]).sum()
-    sizes = [*np.abs(correlation.T), np.hypot(*correlation.T)]
-    return [f"{responding} of {len(correlation)}", *map(number, sizes)]
-
-
-def report_attention(study, attention, **_):
-    """Effective samples per head, and the other measures over heads."""
-    n_head, last = study.configs[0]["n_head"], attention["queries"]
-    header = ["network", "layer", "asked in the", "of samples"]
-    header += [f"head {head}" for head in range(n_head)]
-    header += ["mean of heads", "distance from even", "outside of the evidence"]
-    rows = []
-    for net, layer in np.ndindex(*attention["mean"].shape[:2]):
-        for query, period in zip(last, attention["query_names"], strict=True):
-            row = [study.names[net], layer, period, attention["n_seen"][query]]
-            row += [f"{n:.1f}" for n in attention["n_effective"][net, layer, :, query]]
-            row += [f"{attention['joint_n_effective'][net, layer, query]:.1f}"]
-            row += [number(attention["distance"][net, layer, :, query])]
-            row += [percent(np.median(attention["elsewhere"][net, layer, :, query]))]
-            rows.append(row)
-    return util.table(header, rows)
-
-
-def legend(study):
-    """What the tables mean."""
-    config = study.config
-    grid = f"{config.n_grid} x {config.n_grid} x*"
-    text = (
-        "r2 of x*: ridge decoder fitted at the step, on noisy trials. Correlations: medians of "
-        f"their sizes, over {grid} without noise, values at the last stimulus step; both: multiple "
-        "correlation, 1 where linear in x*. Attention: means over "
-        f"{config.n_trial} noisy trials. Under each head: its effective samples, 1 / sum(w^2) of "
-        "its weights on the evidence scaled to add up to 1; mean of heads: the same of weights "
-        "averaged over heads. Distance: total variation from even averaging, 0 to 1; outside: "
-        "share of the weights on steps without evidence; medians of the heads."
-    )
-    return textwrap.fill(text, 100)
-
-
-# ------------------------------------------------------------------ all of it
-
-
-def analyze(study, save):
-    """Every analysis in turn, each saved as soon as it is there. Returns dict name -> arrays."""
-    trials = save("trials", run_trials(study))
-    decoder = save("decoder", fit_decoder(study, trials))
-    spaces = save("pca", components(study, trials))
-    results = {
-        "trials": trials,
-        "decoder": decoder,
-        "pca": spaces,
-        "trajectories": save("trajectories", trajectories(study, trials, spaces)),
-        "ends": save("ends", ends_of(study, trials)),
-        "attention": save("attention", attention(study)),
-        "values": save("values", value_maps(study)),
-        "rate_maps": save("rate_maps", rate_maps(study)),
-        "encoder": save("encoder", encoder_pca(study, trials)),
-        "lines": save("lines", classification_lines(study)),
-        "one_trial": save("one_trial", one_trial(study, trials, decoder)),
+def attention_row(found: Arrays, net: int, layer: int, step: int) -> study.Row:
+    """Effective samples per head, and the other measures over heads, of one step that asks."""
+    heads = enumerate(found["n_effective"][net, layer, :, step])
+    return {
+        "of samples": found["n_seen"][step],
+        **{f"head {head}": f"{n:.1f}" for head, n in heads},
+        "mean of heads": f"{found['joint_n_effective'][net, layer, step]:.1f}",
+        "distance from even": number(found["distance"][net, layer, :, step]),
+        "outside of the evidence": percent(np.median(found["elsewhere"][net, layer, :, step])),
     }
-    for step in list(study.ends.values())[1:]:
-        results["decoder_end"] = save("decoder_end", fit_decoder(study, trials, step))
-        results["rate_maps_end"] = save("rate_maps_end", rate_maps(study, step))
-    return results
 
 
-def main(config):
+def legend(nets: TransformerStudy) -> str:
+    """What the tables mean."""
+    config = nets.config
+    text = f"""
+        r2 of x*: ridge decoder fitted at the step, on noisy trials. Correlations: medians of their
+        sizes, over {config.n_grid} x {config.n_grid} x* without noise, values at the last stimulus
+        step; both: multiple correlation, 1 where linear in x*. Attention: means over
+        {config.n_trial} noisy trials. Under each head: its effective samples, 1 / sum(w^2) of its
+        weights on the evidence scaled to add up to 1; mean of heads: the same of weights averaged
+        over heads. Distance: total variation from even averaging, 0 to 1; outside: share of the
+        weights on steps without evidence; medians of the heads."""
+    return textwrap.fill(" ".join(text.split()), 100)
+
+
+def analyze(nets: TransformerStudy, save: Callable[[str, Arrays], Arrays]) -> None:
+    """Every analysis in turn, each saved as soon as it is there."""
+    trials = save("trials", study.run_trials(nets))
+    decoder = save("decoder", study.fit_decoder(nets, trials, nets.last))
+    steps = {**nets.ends, "until the stimulus ends": slice(nets.last + 1)}
+    spaces = save("pca", study.pca(trials, steps))
+    save("trajectories", study.trajectories(nets, trials, spaces))
+    save("ends", ends_of(nets, trials))
+    save("attention", attention(nets))
+    save("values", value_maps(nets))
+    save("rate_maps", study.rate_maps(nets, nets.last))
+    save("encoder", study.encoder_pca(nets, trials))
+    save("lines", study.classification_lines(nets))
+    save("one_trial", study.one_trial(nets, trials, decoder))
+    for step in list(nets.ends.values())[1:]:
+        save("decoder_end", study.fit_decoder(nets, trials, step))
+        save("rate_maps_end", study.rate_maps(nets, step))
+
+
+def main(config: Config) -> None:
     """Compute, save, draw, print."""
-    config.check()
-    study = TransformerStudy(config)
-    results = carry_out(study, analyze)
-    print(report(study, results), legend(study), f"saved in {config.out}", sep="\n\n")
+    nets = TransformerStudy(config)
+    results = study.run_analyses(nets, analyze)
+    print(report(nets, results), legend(nets), f"saved in {config.out}", sep="\n\n")
 
 
 if __name__ == "__main__":

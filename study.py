@@ -1,48 +1,45 @@
 """Networks under study: their trials, a decoder of x*, principal components, rate maps.
 
-What any network is asked; what needs the state of a recurrent one is in analyze.py, what needs
-attention in analyze_transformer.py. Every analysis returns a dict of arrays, the networks along the
-first axis.
+This is what any network is asked; analyze.py adds what needs a state that a step maps to the next,
+analyze_transformer.py what needs attention. An analysis returns a dict of arrays, the networks
+along the first axis; a comment behind an array says its shape.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-import generalize
+import batches
+import decoders
 import tasks
+import theory
 import util
-from model import load_ensemble
-from train import seeds_of
+from checkpoint import load_ensemble
+from settings import seeds_of
 from util import UserError
 
-LOWEST = {"seed": 0, "n_trial": 8, "n_fit": 100, "n_grid": 2, "n_fine": 2, "rule": 0}
-
-
-def check_settings(config, **lowest):
-    """Raise UserError for no networks, and for settings below those in `LOWEST` and `lowest`."""
-    for name, low in (LOWEST | lowest).items():
-        if not getattr(config, name) >= low:
-            raise UserError(f"{name} must be at least {low}, not {getattr(config, name)}")
-    if not config.network:
-        raise UserError("network needs at least one checkpoint")
+Arrays = dict[str, Any]
+Row = dict[str, Any]  # of a table of key numbers: header -> cell
+N_FOLD = 4  # parts of the trials, left out in turn to choose the penalty of the decoder
+AT_ONCE = 256  # trials per forward pass, which keeps memory small with many networks
+N_LABEL = 241  # points per factor at which true labels are worked out
 
 
 class Study:
-    """The networks, and what every analysis needs to know of them.
+    """The networks of a script's settings, and what every analysis needs to know of them."""
 
-    Args:
-        config: settings of the script: network, assume, seed, n_trial, n_fit, n_grid, n_fine, rule.
+    LOWEST = {"seed": 0, "n_trial": 8, "n_fit": 100, "n_grid": 2, "n_fine": 2, "rule": 0}
 
-    Attributes:
-        model: the ensemble.
-        paths, names, configs, tasks: one per network.
-        last: the last stimulus step.
-    """
-
-    def __init__(self, config):
+    def __init__(self, config: Any):
+        for name, low in self.LOWEST.items():
+            if not getattr(config, name) >= low:
+                raise UserError(f"{name} must be at least {low}, not {getattr(config, name)}")
+        if not config.network:
+            raise UserError("network needs at least one checkpoint")
         self.config, self.paths = config, util.find_checkpoints(config.network)
         self.names = [path.stem for path in self.paths]
         twice = [name for name in self.names if self.names.count(name) > 1]
@@ -50,137 +47,89 @@ class Study:
             raise UserError(f"two networks are called {twice[0]}; analyze them one at a time")
         self.model, self.configs = load_ensemble(self.paths, config.assume)
         self.tasks = [tasks.make_task(c, seeds_of(c)["task"]) for c in self.configs]
-        self.last = self.tasks[0].steps["stimulus"].stop - 1
         for task in self.tasks:
-            if task.n_rule and config.rule >= len(task.cued):
-                raise UserError(f"rule counts from 0 to {len(task.cued) - 1}, not {config.rule}")
-            if task.n_rule:
-                task.cued = (task.cued[config.rule],)
+            task.cue_only(config.rule)
+        self.n_task = [task.n_out for task in self.tasks]
+        self.last = task.steps["stimulus"].stop - 1  # last step of the stimulus
+        first, stop = task.evidence_steps.start, task.evidence_steps.stop
+        self.n_seen = (np.arange(task.n_step) - first + 1).clip(0, stop - first)  # by step
 
-    def generators(self, purpose):
-        """One generator per network, the same for the same purpose (a number)."""
-        return generalize.fit_generators(self.config, self.configs, purpose, "cpu")
+    def generators(self, purpose: int) -> list[torch.Generator]:
+        """One generator per network, the same for the same purpose."""
+        return decoders.fit_generators(self.config, self.configs, purpose, "cpu")
 
-    def show(self, x):
+    def draw(self, rngs: list[torch.Generator], n_trial: int) -> tuple[Any, ...]:
+        """Noisy trials: inputs, targets and x* as from `batches.sample`, the network's noise."""
+        inputs, targets, x = batches.sample(self.tasks, rngs, n_trial)
+        return inputs, targets, x, self.model.draw_noise(n_trial, inputs.shape[2], rngs)
+
+    def show(self, x: torch.Tensor) -> torch.Tensor:
         """Noise-free inputs (net, trial, time, channel) for x* (net or 1, trial, D)."""
-        task = self.tasks[0]
-        inputs = torch.zeros(len(self.tasks), x.shape[1], task.n_step, task.n_channel)
-        if task.n_fix:
-            inputs[:, :, : task.steps["decision"].start, 0] = 1
-        evidence = slice(task.n_fix, task.n_fix + task.n_dim)
-        inputs[:, :, task.evidence_steps, evidence] = x[:, :, None]
-        if task.n_rule:
-            inputs[..., task.n_fix + task.n_dim + task.cued[0]] = 1
-        return inputs
+        return self.tasks[0].noiseless(x.expand(len(self.tasks), -1, -1))
+
+    def logits(self, rates: torch.Tensor) -> torch.Tensor:
+        """(net, trial, time, task) for (net, trial, time, unit); NaN without a readout."""
+        if self.model.readout is None:
+            return torch.full((*rates.shape[:3], max(self.n_task)), torch.nan)
+        return self.model.readout(rates)
 
 
-# ------------------------------------------------------------------ trials and their decoder
-
-
-def run_trials(study):
-    """Trials without noise and with it.
-
-    Returns:
-        dict: noiseless_x, noisy_x (net, trial, D); noiseless_rates, noisy_rates (net, trial, time,
-        unit); noisy_inputs (net, trial, time, channel); noisy_targets (net, trial, 1 or time,
-        task); accuracy (net,) of the last step of noisy trials, NaN where there is no readout.
-
-    Raises:
-        UserError: a network in which no unit responds.
-    """
-    rngs, n_trial = study.generators(0), study.config.n_trial
-    inputs, targets, x = tasks.sample(study.tasks, rngs, n_trial)
-    noise = study.model.draw_noise(*inputs.shape[1:3], rngs)
-    rates = study.model.represent(inputs, **noise)
+def run_trials(study: Study) -> Arrays:
+    """Trials without noise and with it. UserError for a network in which no unit responds."""
+    rngs, represent = study.generators(0), study.model.represent
+    inputs, targets, x, noise = study.draw(rngs, study.config.n_trial)
+    rates = represent(inputs, **noise)
+    logits = study.logits(rates[:, :, -1:])
+    right = ((logits > 0) == (targets[:, :, -1:] > 0)).float().where(~logits.isnan(), torch.nan)
+    accuracy = [own[..., :n].mean() for own, n in zip(right, study.n_task, strict=True)]
     quiet_x = torch.empty_like(x)
     for net, rng in enumerate(rngs):
         study.tasks[net].draw_latents(quiet_x[net], rng)
-    quiet_rates = study.model.represent(study.show(quiet_x))
+    quiet_rates = represent(study.show(quiet_x))
     for path, ends in zip(study.paths, quiet_rates[:, :, study.last], strict=True):
         if (ends.amax(0) == ends.amin(0)).all():
             raise UserError(f"{path}: all its units are dead: none responds to the stimulus")
     return {
-        "noiseless_x": quiet_x.numpy(),
-        "noiseless_rates": quiet_rates.numpy(),
+        "noiseless_x": quiet_x.numpy(),  # (net, trial, D)
+        "noiseless_rates": quiet_rates.numpy(),  # (net, trial, time, unit)
         "noisy_x": x.numpy(),
-        "noisy_inputs": inputs.numpy(),
-        "noisy_targets": targets.numpy(),
+        "noisy_inputs": inputs.numpy(),  # (net, trial, time, channel)
+        "noisy_targets": targets.numpy(),  # (net, trial, 1 or time, task)
         "noisy_rates": rates.numpy(),
-        "accuracy": accuracy(study, rates[:, :, -1:], targets[:, :, -1:]),
+        "accuracy": np.array(accuracy),  # (net,), of the last step; NaN without a readout
     }
 
 
-def accuracy(study, rates, targets):
-    """Share of labels that are right, (net,); NaN without a readout. Both (net, trial, 1, ...)."""
-    if study.model.readout is None:
-        return np.full(len(study.tasks), np.nan)
-    right = (study.model.readout(rates) > 0) == (targets > 0)
-    return np.array(
-        [right[net, ..., : task.n_out].float().mean() for net, task in enumerate(study.tasks)]
-    )
-
-
-N_FOLD = 4
-AT_ONCE = 256  # trials per forward pass, which keeps memory small with many networks
-
-
-def fit_decoder(study, trials, step=None):
-    """Ridge decoder of x* from noisy states at a step; None: the last stimulus step.
-
-    The penalty is the best one on trials left out, a quarter of them at a time.
-
-    Returns:
-        dict: weight (net, unit, D), bias (net, 1, D), penalty (net,); r_sq (net, time) of the noisy
-        trials of `trials`, which it was not fitted on; theory (time,), 1 - 12 sigma^2 / t; last,
-        the step.
-    """
-    step = study.last if step is None else step
+def fit_decoder(study: Study, trials: Arrays, step: int) -> Arrays:
+    """Ridge decoder of x* from states at a step of fresh noisy trials; r2 in those of `trials`."""
     rngs, hs, xs = study.generators(1), [], []
     for _ in range(0, study.config.n_fit, AT_ONCE):
-        inputs, _, x = tasks.sample(study.tasks, rngs, AT_ONCE)
-        noise = study.model.draw_noise(*inputs.shape[1:3], rngs)
+        inputs, _, x, noise = study.draw(rngs, AT_ONCE)
         hs.append(study.model.represent(inputs, **noise)[:, :, step])
         xs.append(x)
     h, x = (torch.cat(v, 1).unflatten(1, (N_FOLD, -1)) for v in (hs, xs))
-    moments, folds = generalize.quadrant_moments(h, x), range(N_FOLD)
-    *fitted, best = generalize.best_ridge(moments, list(folds))
+    *fitted, best = decoders.best_ridge(decoders.quadrant_moments(h, x), range(N_FOLD))
     weight, bias = (v.numpy() for v in fitted)
     missed = decode(trials["noisy_rates"], weight, bias) - trials["noisy_x"][:, :, None]
+    seen = np.where(study.n_seen > 0, study.n_seen, np.nan)
     return {
-        "weight": weight,
-        "bias": bias,
-        "penalty": np.asarray(generalize.PENALTIES)[best.numpy()],
-        "r_sq": 1 - (missed**2).mean((1, 3)) / generalize.VARIANCE,
-        "theory": theory(study),
+        "weight": weight,  # (net, unit, D)
+        "bias": bias,  # (net, 1, D)
+        "penalty": np.asarray(decoders.PENALTIES)[best.numpy()],
+        "r_sq": 1 - (missed**2).mean((1, 3)) / theory.VARIANCE,  # (net, time)
+        "theory": theory.r2_mean(seen, theory.sigma_of(study.configs[0])),  # (time,), or NaN
         "last": step,
     }
 
 
-def decode(rates, weight, bias):
+def decode(rates: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """x* read off representations (net, ..., unit): (net, ..., D)."""
-    return np.einsum("n...u,nud->n...d", rates, weight) + np.expand_dims(
-        bias[:, 0], tuple(range(1, rates.ndim - 1))
-    )
+    bias = bias.reshape(len(bias), *(1,) * (rates.ndim - 2), -1)
+    return np.einsum("n...u,nud->n...d", rates, weight) + bias
 
 
-def theory(study):
-    """r2 of the mean of the samples seen so far, (time,); NaN where noise is not plain Gaussian."""
-    task, sigma = study.tasks[0], generalize.sigma_of(study.configs[0])
-    ceiling, stop = np.full(task.n_step, np.nan), task.evidence_steps.stop
-    seen = np.arange(1, stop - task.evidence_steps.start + 1)
-    ceiling[task.evidence_steps] = util.r_sq_theory(seen, sigma)
-    ceiling[stop:] = ceiling[stop - 1]
-    return ceiling
-
-
-# ------------------------------------------------------------------ principal components
-
-
-def principal(rates):
-    """Principal components over all axes but the first and the last.
-
-    Args:
-        rates: (net, ..., unit).
+def principal(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Principal components of (net, ..., unit) over all axes but the first and the last.
 
     Returns:
         mean (net, unit), axes (net, unit, component), share of the variance (net, component).
@@ -191,121 +140,48 @@ def principal(rates):
     values, axes = np.linalg.eigh(centred.transpose(0, 2, 1) @ centred)
     values, axes = values[:, ::-1].clip(0), axes[:, :, ::-1]
     total = values.sum(1, keepdims=True)
-    share = np.divide(values, total, out=np.zeros_like(values), where=total > 0)
-    return mean, axes, share
+    return mean, axes, np.divide(values, total, out=np.zeros_like(values), where=total > 0)
 
 
-def first_three(rates, mean, axes):
-    """Projection of (net, ..., unit) on the first three components (0 where there are fewer)."""
-    ones = (1,) * (rates.ndim - 2)
-    centred = rates - mean.reshape(len(mean), *ones, -1)
-    projected = np.einsum("n...u,nuk->n...k", centred, axes[..., :3])
-    missing = 3 - projected.shape[-1]
-    return np.pad(projected, [(0, 0)] * (projected.ndim - 1) + [(0, missing)])
+def three(values: np.ndarray) -> np.ndarray:
+    """The first three along the last axis, 0 where there are fewer."""
+    return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, 3)])[..., :3]
 
 
-def pca(study, trials, steps=None):
-    """Spectrum of the representation, over x* and some steps of the trial.
+def first_three(rates: np.ndarray, mean: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Projection of (net, ..., unit) on the first three components."""
+    centred = rates - mean.reshape(len(mean), *(1,) * (rates.ndim - 2), -1)
+    return three(np.einsum("n...u,nuk->n...k", centred, axes[..., :3]))
 
-    Args:
-        steps: dict name -> a step, or a slice of them; None: the last stimulus step, and all steps.
 
-    Returns:
-        dict: conditions (condition,) names, noiseless ones first; share (net, condition,
-        component); mean (net, unit) and axes (net, unit, component) of noiseless trials over the
-        last of `steps`, on which trajectories are shown.
+def pca(trials: Arrays, steps: dict[str, Any]) -> Arrays:
+    """Spectra over x* and steps of the trial: a name -> a step, or a slice of them.
+
+    Mean and axes are those of noiseless trials over the last of `steps`.
     """
-    steps = steps or {"last stimulus step": study.last, "all steps": slice(None)}
     found = {
         f"{kind}, {name}": principal(trials[f"{kind}_rates"][:, :, some])
         for kind in ("noiseless", "noisy")
         for name, some in steps.items()
     }
     mean, axes, _ = list(found.values())[len(steps) - 1]
-    return {
-        "conditions": np.array(list(found)),
-        "share": np.stack([share for _, _, share in found.values()], 1),
-        "mean": mean,
-        "axes": axes,
-    }
+    share = np.stack([share for _, _, share in found.values()], 1)  # (net, condition, component)
+    return {"conditions": np.array(list(found)), "share": share, "mean": mean, "axes": axes}
 
 
-def trajectories(study, trials, spectrum):
-    """Noiseless trials in the first three components of `spectrum`, which `pca` returned.
-
-    Returns:
-        dict: trajectory (net, trial, time, 3) up to the last stimulus step; x (net, trial, D);
-        share (net, 3).
-    """
+def trajectories(study: Study, trials: Arrays, spaces: Arrays) -> Arrays:
+    """Noiseless trials until the stimulus ends, in the components of `pca`."""
     paths = trials["noiseless_rates"][:, :, : study.last + 1]
-    shown = len(spectrum["conditions"]) // 2 - 1  # the condition of mean and axes
+    shown = len(spaces["conditions"]) // 2 - 1  # the condition of mean and axes
     return {
-        "trajectory": first_three(paths, spectrum["mean"], spectrum["axes"]).astype(np.float32),
+        "trajectory": first_three(paths, spaces["mean"], spaces["axes"]).astype(np.float32),
         "x": trials["noiseless_x"],
-        "share": np.pad(spectrum["share"][:, shown], ((0, 0), (0, 3)))[:, :3],
+        "share": three(spaces["share"][:, shown]),
     }
 
 
-# ------------------------------------------------------------------ what units respond to
-
-
-def square(n, n_dim, ends=False):
-    """Points (1, n * n, D) of a grid over the square of the first two factors, the others 0.
-
-    They are the middles of n x n cells; with `ends` the outermost lie on the border.
-    """
-    line = torch.linspace(-0.5, 0.5, n) if ends else (torch.arange(n) + 0.5) / n - 0.5
-    x = torch.zeros(n, n, n_dim)
-    x[..., 0], x[..., 1] = line[:, None], line
-    return x.flatten(0, 1)[None]
-
-
-def rate_maps(study, step=None):
-    """Rates at a step of noiseless trials over the square; None: the last stimulus step.
-
-    Returns:
-        dict: x (n_grid,) of either factor; rates (net, x1, x2, unit); correlation (net, unit, 2)
-        with x1 and x2, NaN for units that do not respond.
-    """
-    n = study.config.n_grid
-    x = square(n, study.tasks[0].n_dim)
-    step = study.last if step is None else step
-    rates = study.model.represent(study.show(x))[:, :, step].numpy()
-    return {
-        "x": x[0, :n, 1].numpy(),
-        "rates": rates.reshape(len(rates), n, n, -1),
-        "correlation": correlations(rates, x[0, :, :2].numpy()),
-    }
-
-
-def correlations(maps, factors):
-    """Correlation of maps over a grid with the factors there, whose mean is 0.
-
-    Args:
-        maps: (net, point, ...).
-        factors: (point, 2).
-
-    Returns:
-        (net, ..., 2); NaN for maps that vary by less than 1e-6 of what is largest in the network.
-    """
-    inside = tuple(range(1, maps.ndim))
-    largest = np.abs(maps).max(inside).reshape(-1, *[1] * (maps.ndim - 1))
-    deviation = maps - maps.mean(1, keepdims=True)
-    norm = np.linalg.norm(deviation, axis=1)[..., None]
-    product = np.einsum("np...,pf->n...f", deviation, factors)
-    correlation = np.full_like(product, np.nan)
-    varies = np.broadcast_to(norm > 1e-6 * np.sqrt(len(factors)) * largest, product.shape)
-    norm = norm * np.linalg.norm(factors, axis=0)
-    np.divide(product, norm, out=correlation, where=varies)
-    return correlation
-
-
-def encoder_pca(study, trials):
-    """What the encoder makes of the x* of the noiseless trials.
-
-    Returns:
-        dict: x (net, trial, D), projected (net, trial, 3), share (net, component).
-    """
+def encoder_pca(study: Study, trials: Arrays) -> Arrays:
+    """x* of the noiseless trials as the encoder shows them to the network."""
     x = trials["noiseless_x"]
     encoded = study.model.encoder(study.show(torch.tensor(x)))
     features = encoded[:, :, study.last, study.model.encoder.features].numpy()
@@ -313,144 +189,157 @@ def encoder_pca(study, trials):
     return {"x": x, "projected": first_three(features, mean, axes), "share": share}
 
 
-N_LABEL = 241  # points per factor at which the true labels are worked out
+def square(n: int, n_dim: int, ends: bool = False) -> torch.Tensor:
+    """The middles of n x n cells, with other factors 0: (1, n * n, D); `ends`: border to border."""
+    line = torch.linspace(-0.5, 0.5, n) if ends else (torch.arange(n) + 0.5) / n - 0.5
+    x = torch.zeros(n, n, n_dim)
+    x[..., 0], x[..., 1] = line[:, None], line
+    return x.flatten(0, 1)[None]
 
 
-def classification_lines(study):
-    """Labels over the square, true and as the network gives them in noiseless trials.
+def maps_of(study: Study, name: str, respond: Callable[[torch.Tensor], torch.Tensor]) -> Arrays:
+    """Responses over the square; `respond`: noise-free inputs -> (net, trial, ...)."""
+    n = study.config.n_grid
+    x = square(n, study.tasks[0].n_dim)
+    maps = respond(study.show(x)).numpy()
+    return {
+        "x": x[0, :n, 1].numpy(),
+        name: maps.reshape(len(maps), n, n, *maps.shape[2:]),  # (net, x1, x2, ...)
+        "correlation": correlations(maps, x[0, :, :2].numpy()),  # with x1 and x2, (net, ..., 2)
+    }
 
-    Returns:
-        dict: x (n_fine,); logits (net, x1, x2, task) there at the last step, NaN without a readout;
-        x_labels (N_LABEL,); labels (net, x1, x2, task) there, 0 or 1; n_task (net,), beyond which
-        both are padding; n_dim, D.
+
+def rate_maps(study: Study, step: int) -> Arrays:
+    """Rates of the units at a step."""
+    return maps_of(study, "rates", lambda inputs: study.model.represent(inputs)[:, :, step])
+
+
+def correlations(maps: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Correlation of maps (net, point, ...) with factors (point, 2), whose mean is 0.
+
+    (net, ..., 2), NaN for maps that vary by less than 1e-6 of what is largest in the network.
     """
-    n_dim, n_fine = study.tasks[0].n_dim, study.config.n_fine
-    n_task = [task.n_out for task in study.tasks]
+    largest = np.abs(maps).max(tuple(range(1, maps.ndim)), keepdims=True)[:, 0]
+    deviation = maps - maps.mean(1, keepdims=True)
+    norm = np.linalg.norm(deviation, axis=1)
+    product = np.einsum("np...,pf->n...f", deviation, factors)
+    varies = norm > 1e-6 * np.sqrt(len(factors)) * largest
+    norm = np.where(varies, norm, np.nan)[..., None] * np.linalg.norm(factors, axis=0)
+    return product / norm
+
+
+def classification_lines(study: Study) -> Arrays:
+    """Labels over the square, true and as the network gives them in noiseless trials."""
+    n_dim, n_fine, n_net = study.tasks[0].n_dim, study.config.n_fine, len(study.tasks)
     x, x_labels = (square(n, n_dim, ends=True) for n in (n_fine, N_LABEL))
-    labels = np.zeros((len(n_task), N_LABEL**2, max(n_task)), np.uint8)
-    for net, task in enumerate(study.tasks):
-        truth = task.labels(x_labels[0])
-        truth = truth[:, task.cued] if isinstance(task, tasks.ContextDependent) else truth
-        labels[net, :, : n_task[net]] = truth.numpy()
-    logits = np.full((len(n_task), n_fine**2, max(n_task)), np.nan, np.float32)
-    if study.model.readout is not None:
-        ends = [study.model.represent(study.show(some))[:, :, -1:] for some in x.split(AT_ONCE, 1)]
-        logits = study.model.readout(torch.cat(ends, 1))[:, :, 0].numpy()
+    labels = np.zeros((n_net, N_LABEL**2, max(study.n_task)), np.uint8)
+    for own, task in zip(labels, study.tasks, strict=True):
+        own[:, : task.n_out] = task.labels(x_labels[0]).numpy()
+    ends = [study.model.represent(study.show(some))[:, :, -1:] for some in x.split(AT_ONCE, 1)]
+    logits = study.logits(torch.cat(ends, 1)).numpy()
     return {
         "x": x[0, :n_fine, 1].numpy(),
-        "logits": logits.reshape(len(n_task), n_fine, n_fine, -1),
+        "logits": logits.reshape(n_net, n_fine, n_fine, -1),  # (net, x1, x2, task)
         "x_labels": x_labels[0, :N_LABEL, 1].numpy(),
-        "labels": labels.reshape(len(n_task), N_LABEL, N_LABEL, -1),
-        "n_task": n_task,
+        "labels": labels.reshape(n_net, N_LABEL, N_LABEL, -1),
+        "n_task": study.n_task,  # (net,); what follows is padding
         "n_dim": n_dim,
     }
 
 
-def one_trial(study, trials, decoder):
-    """The first noisy trial.
-
-    Returns:
-        dict: time (time,) in ms; inputs (net, time, channel); rates (net, time, unit); decoded
-        (net, time, D); x (net, D); outputs (net, time, task), probabilities, or actions where the
-        network was trained by squared error, NaN without a readout; range (2,) that these lie in;
-        targets (net, 1 or time, task), actions, of the last steps;
-        evidence (2,), the first evidence channel and the one after the last; n_task (net,).
-    """
-    task, first = study.tasks[0], study.configs[0]
-    rates = trials["noisy_rates"][:, :1]
-    n_task = [task.n_out for task in study.tasks]
-    outputs = torch.full((len(n_task), 1, task.n_step, max(n_task)), float("nan"))
-    largest = task.largest_action
-    if study.model.readout is not None:
-        logits = study.model.readout(torch.tensor(rates))
-        outputs = torch.sigmoid(logits) if first["CE_loss"] else largest * torch.tanh(logits)
+def one_trial(study: Study, trials: Arrays, decoder: Arrays) -> Arrays:
+    """The first noisy trial; outputs are probabilities, or actions if trained by squared error."""
+    task, probable = study.tasks[0], study.configs[0]["CE_loss"]
+    rates, largest = trials["noisy_rates"][:, :1], task.largest_action
+    logits = study.logits(torch.tensor(rates))[:, 0]
+    outputs = torch.sigmoid(logits) if probable else largest * torch.tanh(logits)
     return {
-        "time": np.arange(task.n_step) * task.dt,
-        "inputs": trials["noisy_inputs"][:, 0],
+        "time": np.arange(task.n_step) * task.dt,  # ms
+        "inputs": trials["noisy_inputs"][:, 0],  # (net, time, channel)
         "rates": rates[:, 0],
-        "decoded": decode(rates, decoder["weight"], decoder["bias"])[:, 0],
+        "decoded": decode(rates, decoder["weight"], decoder["bias"])[:, 0],  # (net, time, D)
         "x": trials["noisy_x"][:, 0],
-        "outputs": outputs[:, 0].numpy(),
-        "targets": trials["noisy_targets"][:, 0],
-        "range": np.array((0, 1) if first["CE_loss"] else (-largest, largest)),
-        "evidence": np.array([task.n_fix, task.n_fix + task.n_dim]),
-        "n_task": n_task,
+        "outputs": outputs.numpy(),  # (net, time, task), NaN without a readout
+        "targets": trials["noisy_targets"][:, 0],  # actions of the last step, or of all
+        "range": np.array((0, 1) if probable else (-largest, largest)),  # of outputs
+        "evidence": np.array([task.evidence.start, task.evidence.stop]),  # channels
+        "n_task": study.n_task,
     }
 
 
-# ------------------------------------------------------------------ the key numbers
+def count_cells(x: np.ndarray, kept: np.ndarray, n_grid: int) -> np.ndarray:
+    """Points x (..., point, D), those `kept` (..., point), per cell: (..., n_grid, n_grid)."""
+    edges: Any = np.linspace(-0.5, 0.5, n_grid + 1)
+    cells = np.zeros((*kept.shape[:-1], n_grid, n_grid), int)
+    for at in np.ndindex(kept.shape[:-1]):
+        x1, x2 = x[at][kept[at]][:, :2].T
+        cells[at] = np.histogram2d(x1, x2, bins=(edges, edges))[0]
+    return cells
 
 
-def number(values):
+def covered_by_chance(n_point: Any, n_grid: int) -> Any:
+    """Share of the cells that so many points at random places are expected to cover."""
+    return 1 - (1 - 1 / n_grid**2) ** n_point
+
+
+def number(values: Any) -> str:
     """Median of what there is, or '-'."""
     values = np.asarray(values)[np.isfinite(values)]
     return f"{np.median(values):.2g}" if values.size else "-"
 
 
-def percent(share):
+def percent(share: float) -> str:
     """A share in per cent, or '-'."""
     return f"{100 * share:.0f} %" if np.isfinite(share) else "-"
 
 
-def report_space(study, trials, decoder, pca, rate_maps, **_):
-    """Principal components, decoding, units that respond."""
-    header = ["network", "accuracy", "r2 of x*", "responding units"]
-    steps = [name.split(", ")[1] for name in pca["conditions"][: len(pca["conditions"]) // 2]]
-    header += [f"top 3 PCs: {steps[0]}", *steps[1:-1], f"{steps[-1]} (noiseless / noisy)"]
-    rows = []
+def key_numbers(rows: list[Row]) -> str:
+    """A Markdown table."""
+    return util.markdown(rows[0], [row.values() for row in rows])
+
+
+def space_numbers(study: Study, results: dict[str, Arrays]) -> str:
+    """Accuracy, decoding, units that respond, principal components."""
+    rows, pcs, responds = [], results["pca"], results["rate_maps"]["correlation"][..., 0]
     for net, name in enumerate(study.names):
-        responds = np.isfinite(rate_maps["correlation"][net, :, 0])
-        row = [name, f"{trials['accuracy'][net]:.3f}", f"{decoder['r_sq'][net, study.last]:.3f}"]
-        row += [f"{responds.sum()} of {len(responds)}"]
-        shares = pca["share"][net, :, :3].sum(1).reshape(2, -1).T
-        rows.append(row + [f"{percent(quiet)} / {percent(noisy)}" for quiet, noisy in shares])
-    return util.table(header, rows)
+        row: Row = {"network": name, "accuracy": f"{results['trials']['accuracy'][net]:.3f}"}
+        row["r2 of x*"] = f"{results['decoder']['r_sq'][net, study.last]:.3f}"
+        row["responding units"] = f"{np.isfinite(responds[net]).sum()} of {responds.shape[1]}"
+        top = pcs["share"][net, :, :3].sum(1).reshape(2, -1).T  # noiseless, noisy
+        for i, (condition, both) in enumerate(zip(pcs["conditions"], top, strict=False)):
+            header = condition.removeprefix("noiseless, ")
+            header = "top 3 PCs (noiseless / noisy): " + header if i == 0 else header
+            row[header] = " / ".join(map(percent, both))
+        rows.append(row)
+    return key_numbers(rows)
 
 
-# ------------------------------------------------------------------ all of it
+def run_analyses(study: Study, analyze: Callable[..., None]) -> dict[str, Arrays]:
+    """Run analyze(study, save), save each analysis as soon as it is there, draw all pictures.
 
-
-def carry_out(study, analyze):
-    """Run the analyses of a script, save each as soon as it is there, draw all pictures.
-
-    Args:
-        study: the networks; its settings say where to.
-        analyze: function of the study and of save(name, arrays), which writes an .npz and gives the
-            arrays back.
-
-    Returns:
-        what `analyze` returned, dict name -> arrays.
-
-    Raises:
-        UserError: there are files in the folder, and `overwrite` is not set; `keep` names an
-            analysis that there is not.
+    Raises UserError for files in the folder without `overwrite`, and for an unknown `keep`.
     """
-    config = study.config
+    config, results = study.config, {}
     out = util.make_folder(config.out)
     if any(out.iterdir()) and not config.overwrite:
         raise UserError(f"{out}: has files in it; another --out, or --overwrite")
-    about, names = util.provenance(config, study.paths), []
+    about = util.about_arrays(util.provenance(config, study.paths))
 
-    def save(name, arrays):
-        names.append(name)
+    def save(name: str, arrays: Arrays) -> Arrays:
+        results[name] = arrays
         if not config.keep or name in config.keep:
             util.save_npz(out / f"{name}.npz", **arrays, **about)
         return arrays
 
     with torch.no_grad():
-        results = analyze(study, save)
-    unknown = set(config.keep) - set(names)
+        analyze(study, save)
+    unknown = set(config.keep) - set(results)
     if unknown:
-        raise UserError(f"keep: no analysis {min(unknown)}; analyses: {', '.join(names)}")
+        raise UserError(f"keep: no analysis {min(unknown)}; analyses: {', '.join(results)}")
     if config.pictures:
-        draw(study, results, out)
+        sys.path.append(str(Path(__file__).resolve().parent / "Figures"))
+        import portraits  # needs Figures/ on the path; matplotlib and plotly only from here on
+
+        for net, name in enumerate(study.names):
+            portraits.draw_all(results, net, util.make_folder(out / name))
     return results
-
-
-def draw(study, results, out):
-    """All pictures of all networks, a folder each."""
-    sys.path.append(str(Path(__file__).resolve().parent / "Figures"))
-    import portraits  # needs Figures/ on the path; matplotlib and plotly only from here on
-
-    for net, name in enumerate(study.names):
-        portraits.draw_all(results, net, util.make_folder(out / name))

@@ -1,16 +1,14 @@
-"""The analysis of recurrent networks: numbers against slow or independent ones, and the script."""
-
-import json
-from pathlib import Path
+"""The analysis of recurrent networks: numbers against slow or independent ones."""
 
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, one_line, save_small
+from conftest import ROOT, save_small
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 
 import analyze
+import batches
 import fixed_points
 import study
 import tasks
@@ -18,21 +16,18 @@ import util
 
 TRAINED = [ROOT / f"tests/data/RNN_nTask{n}_n_batch20000_run0.pth" for n in (24, 2)]
 SMALL = {"n_trial": 24, "n_fit": 256, "n_fine": 9, "n_start": 12, "n_repeat": 4, "n_iter": 20}
-PICTURES = ("trials", "one_trial", "pca", "trajectories", "fixed_points", "spectrum", "sheet")
-PICTURES += ("rate_maps", "encoder", "lines")
 
 
 def study_of(*paths, **settings):
-    config = analyze.Config(network=tuple(map(str, paths)), **{**SMALL, **settings})
-    config.check()
-    return analyze.RecurrentStudy(config)
+    return analyze.RecurrentStudy(analyze.Config(network=paths, **{**SMALL, **settings}))
 
 
 def analysis(*paths, **settings):
     """The study and its arrays, nothing saved or drawn."""
-    some = study_of(*paths, **settings)
+    some, found = study_of(*paths, **settings), {}
     with torch.no_grad():
-        return some, analyze.analyze(some, lambda name, arrays: arrays)
+        analyze.analyze(some, lambda name, arrays: found.setdefault(name, arrays))
+    return some, found
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +35,11 @@ def trained():
     return analysis(*TRAINED, n_trial=128, n_fit=1024, n_start=96, n_repeat=8, n_iter=100)
 
 
-# ------------------------------------------------------------------ what is computed
-
-
 def test_noise_free_trials_are_those_of_the_task(tmp_path):
     for settings in ({}, {"task": "LinearClassificationBound"}, {"delay": 200}):
         some = study_of(*save_small(tmp_path, **settings))
         quiet = tasks.make_task({**some.configs[0], "n_sd_in": 0.0})
-        inputs, _, x = tasks.sample([quiet] * 2, some.generators(0), 5)
+        inputs, _, x = batches.sample([quiet] * 2, some.generators(0), 5)
         assert torch.equal(some.show(x), inputs)
 
 
@@ -55,7 +47,7 @@ def test_a_cued_task_is_shown_with_its_rule(tmp_path):
     paths = save_small(tmp_path, n_task=(1,), task="ContextDependent")
     for rule in (0, 1):
         some = study_of(*paths, rule=rule)
-        inputs, _, _ = tasks.sample(some.tasks, some.generators(0), 5)
+        inputs = batches.sample(some.tasks, some.generators(0), 5)[0]
         shown = some.show(torch.zeros(1, 5, 2))
         assert torch.equal(shown[..., -2:], inputs[..., -2:])
         assert shown[..., 3 + rule].all()
@@ -66,7 +58,7 @@ def test_a_cued_task_is_shown_with_its_rule(tmp_path):
 @pytest.mark.parametrize("network", ["RNN", "LSTM", "GRU"])
 def test_states_followed_step_by_step_are_those_of_the_network(tmp_path, network):
     some = study_of(*save_small(tmp_path, network=network))
-    inputs, _, _ = tasks.sample(some.tasks, some.generators(0), 6)
+    inputs = batches.sample(some.tasks, some.generators(0), 6)[0]
     states = some.follow(inputs)
     assert states.shape == (2, 6, 22, some.exact.network.n_state)
     rates = some.model.represent(inputs)
@@ -102,31 +94,27 @@ def test_the_decoder_reads_x_off_trials_it_has_not_seen(trained):
 
 
 def test_rate_maps_and_their_correlations(tmp_path):
-    some = study_of(*save_small(tmp_path), n_grid=4)
-    maps = study.rate_maps(some)
+    def silence(model):
+        model.network.inp_bias[:, :, :4] = -100
+
+    some = study_of(*save_small(tmp_path, change=silence), n_grid=4)
+    maps = study.rate_maps(some, some.last)
     assert maps["rates"].shape == (2, 4, 4, 16)
     np.testing.assert_allclose(maps["x"], [-0.375, -0.125, 0.125, 0.375])
     x = torch.tensor([[0.125, -0.375]])
     alone = some.model.represent(some.show(x[None]))[:, 0, some.last]
     np.testing.assert_allclose(maps["rates"][:, 2, 0], alone, atol=1e-6)
-    grid = np.repeat(maps["x"], 4)
-    for net, unit in np.argwhere(np.isfinite(maps["correlation"][..., 0]))[:5]:
+    assert np.isnan(maps["correlation"][:, :4]).all()  # they do not respond
+    grid, found = np.repeat(maps["x"], 4), np.argwhere(np.isfinite(maps["correlation"][..., 0]))
+    assert len(found) > 4
+    for net, unit in found[:5]:
         slow = np.corrcoef(grid, maps["rates"][net, ..., unit].ravel())[0, 1]
         np.testing.assert_allclose(maps["correlation"][net, unit, 0], slow, atol=1e-5)
 
 
-def test_units_that_do_not_respond_have_no_correlation(tmp_path):
-    def silence(model):
-        model.network.inp_bias[:, :, :4] = -100
-
-    maps = study.rate_maps(study_of(*save_small(tmp_path, change=silence)))
-    assert np.isnan(maps["correlation"][:, :4]).all()
-    assert np.isfinite(maps["correlation"][:, 4:]).any()
-
-
 def test_points_are_what_they_are_said_to_be(trained):
     some, found = trained
-    points, config = found["points"], some.config
+    points, config = found["fixed_points"], some.config
     state = torch.tensor(points["state"])
     F, spread = some.rest_map(), points["spread"][:, None, None]
     for stage in range(2):
@@ -147,7 +135,7 @@ def test_points_are_what_they_are_said_to_be(trained):
 def test_the_sheet_of_a_trained_network(trained):
     """N_task = 24: slow points form a sheet over x*; two eigenvalues near the circle, no third."""
     found = trained[1]
-    sheet, spectrum, points = (found[key] for key in ("sheet", "spectrum", "points"))
+    sheet, spectrum, points = (found[key] for key in ("sheet", "spectrum", "fixed_points"))
     many, few = 0, 1  # N_task = 24 and 2
     kept = points["kept"][:, 0]
     assert (kept.mean(1) > 0.8).all()
@@ -174,10 +162,10 @@ def test_time_constants_are_those_of_the_eigenvalues(trained):
 def test_cells_of_the_square_are_counted():
     x = np.array([[-0.4, -0.4, 9], [-0.3, -0.4, 9], [0.4, 0.4, 9], [0.1, 0.6, 9], [0.4, -0.4, 9]])
     kept = np.array([True, True, True, True, False])
-    assert analyze.count_cells(x[None], kept[None], 2).tolist() == [[[2, 0], [0, 1]]]
+    assert study.count_cells(x[None], kept[None], 2).tolist() == [[[2, 0], [0, 1]]]
     rng = np.random.default_rng(0)
     drawn = [len(set(rng.integers(0, 64, 128))) / 64 for _ in range(400)]
-    assert analyze.covered_at_most(128, 8) == pytest.approx(np.mean(drawn), abs=0.01)
+    assert study.covered_by_chance(128, 8) == pytest.approx(np.mean(drawn), abs=0.01)
 
 
 KINDS = [
@@ -196,89 +184,10 @@ KINDS = [
 @pytest.mark.parametrize("settings", KINDS, ids=lambda s: "-".join(map(str, s.values())))
 def test_every_kind_of_network_can_be_analyzed(tmp_path, settings):
     some, found = analysis(*save_small(tmp_path, **settings))
-    low, high = some.bounds()
-    state = torch.tensor(found["points"]["state"])
+    low, high = some.exact.network.bounds()
+    state = torch.tensor(found["fixed_points"]["state"])
     assert state.isfinite().all() and (state >= low).all() and (state <= high).all()
     assert found["sheet"]["decoded"].shape == (*state.shape[:3], some.tasks[0].n_dim)
     assert found["trajectories"]["points"].shape == (*state.shape[:3], 3)
     assert len(analyze.report(some, found).splitlines()) > 10
     assert "starts per network" in analyze.legend(some, found)
-
-
-# ------------------------------------------------------------------ the script
-
-
-def options(**settings):
-    words = {**SMALL, **settings}
-    return [word for key, value in words.items() for word in (f"--{key}", value)]
-
-
-def test_the_script_saves_draws_and_prints(script, tmp_path):
-    out = tmp_path / "out"
-    code, text, err = script("analyze", "--network", TRAINED[0], "--out", out, *options())
-    assert code == 0 and not err, err
-    assert "top 3 PCs" in text and "cells hit" in text
-    folder = out / TRAINED[0].stem
-    for name in PICTURES:
-        assert (folder / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
-        assert (folder / f"{name}.pdf").read_bytes()[:4] == b"%PDF"
-    page = (folder / "trajectories.html").read_text()
-    assert "<script src=" not in page and "x* = (" in page  # needs no network; hover shows x*
-    points = util.load_npz(out / "fixed_points.npz", ("state", "q", "kept", "networks"))
-    assert points["state"].shape == (1, 2, SMALL["n_start"], 64)
-    assert json.loads(str(points["config"]))["n_start"] == SMALL["n_start"]
-
-    code, _, err = script("analyze", "--network", TRAINED[0], "--out", out, *options())
-    assert code == 2 and one_line(err) and "--overwrite" in err
-
-
-def test_a_network_without_points_or_readout_is_drawn_all_the_same(script, tmp_path):
-    """The authors' files hold no readout; and here a state never rests."""
-
-    def move_on(model):
-        model.network.rec_weight[:] = torch.eye(16)
-        model.network.rec_bias[:] = 1
-
-    settings = {"task": "LinearClassificationHighDim", "n_dim": 3, "n_task": (3,)}
-    path = save_small(tmp_path, change=move_on, **settings)[0]
-    content = torch.load(path)
-    path = tmp_path / "LinProbSigmoidSL16batch1e5LR0.001Noise2NetN0nTrial1nDim3CElossnTask3.pth"
-    torch.save({key: content[key] for key in ("state_dict", "encoder")}, path)
-    out = tmp_path / "out"
-    code, text, err = script("analyze", "--network", path, "--out", out, *options())
-    assert code == 0, err
-    assert "no fixed and no slow point" in text
-    assert (out / path.stem / "spectrum.png").exists()
-
-
-def test_bad_input_is_one_clear_line(script, tmp_path):
-    def kill(model):
-        model.network.inp_bias[:] = -100
-
-    gpt = save_small(tmp_path, "gpt", n_task=(2,), network="gpt-2")[0]
-    dead = save_small(tmp_path, "dead", kill, n_task=(2,))[0]
-    good = save_small(tmp_path, "good", n_task=(2,))[0]
-    full = tmp_path / "full"
-    full.mkdir()
-    (full / "notes.txt").write_text("mine")
-    broken = tmp_path / "broken.pth"
-    broken.write_bytes(good.read_bytes()[:500])
-    same = tmp_path / "same"
-    same.mkdir()
-    for network, words, more in (
-        ([gpt], "gpt-2 has no state", ()),
-        ([dead], "all its units are dead", ()),
-        ([tmp_path / "no.pth"], "no such file", ()),
-        ([broken], "not a checkpoint", ()),
-        ([good, save_small(same, "good", n_task=(2,))[0]], "two networks are called good0", ()),
-        ([good], "n_start must be at least 1", ("--n_start", 0)),
-        ([good], "jitter must be", ("--jitters", -1)),
-    ):
-        out = tmp_path / "out"
-        code, _, err = script("analyze", "--network", *network, "--out", out, *more)
-        assert code == 2 and one_line(err) and words in err, err
-    code, _, err = script("analyze", "--network", good, "--out", full)
-    assert code == 2 and one_line(err) and "--overwrite" in err
-    assert [path.name for path in Path(full).iterdir()] == ["notes.txt"]
-    code, _, err = script("analyze", "--network", good, "--out", full / "notes.txt")
-    assert code == 2 and one_line(err)

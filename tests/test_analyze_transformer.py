@@ -1,22 +1,18 @@
-"""The analysis of GPT-2 networks: numbers against slow or independent ones, and the script."""
+"""The analysis of GPT-2 networks: numbers against slow or independent ones."""
 
-import json
 import warnings
 
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, one_line, save_small
+from conftest import ROOT, save_small
 from sklearn.decomposition import PCA
 
 import analyze_transformer
-import tasks
-import util
+import batches
 
 TRAINED = ROOT / "Networks/gpt-2/gpt-2_nTask24_run0.pth"
 SMALL = {"n_trial": 24, "n_fit": 256, "n_fine": 9}
-PICTURES = ("trials", "one_trial", "pca", "trajectories", "ends", "attention", "attention_matrix")
-PICTURES += ("attention_in_time", "values", "rate_maps", "rate_maps_end", "encoder", "lines")
 
 
 def saved(folder, name="net", **settings):
@@ -24,18 +20,17 @@ def saved(folder, name="net", **settings):
 
 
 def study_of(*paths, **settings):
-    network = tuple(map(str, paths))
-    config = analyze_transformer.Config(network=network, **{**SMALL, **settings})
-    config.check()
+    config = analyze_transformer.Config(network=paths, **{**SMALL, **settings})
     return analyze_transformer.TransformerStudy(config)
 
 
 def analysis(*paths, **settings):
     """The study and its arrays, nothing saved or drawn; a warning is an error."""
-    some = study_of(*paths, **settings)
+    some, found = study_of(*paths, **settings), {}
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        return some, analyze_transformer.analyze(some, lambda name, arrays: arrays)
+        analyze_transformer.analyze(some, lambda name, arrays: found.setdefault(name, arrays))
+    return some, found
 
 
 def sharpen(model):
@@ -52,7 +47,7 @@ def trained():
 
 def noisy(some, n_trial=5):
     """Inputs of a few noisy trials."""
-    return tasks.sample(some.tasks, some.generators(0), n_trial)[0]
+    return batches.sample(some.tasks, some.generators(0), n_trial)[0]
 
 
 def hugging_face(some, net):
@@ -70,9 +65,6 @@ def hugging_face(some, net):
     module = torch.nn.ModuleDict(parts).eval()
     module.load_state_dict(network.to_file(net), strict=True)
     return module
-
-
-# ------------------------------------------------------------------ what is computed
 
 
 @pytest.mark.parametrize("settings", [{}, {"n_layer": 2, "n_head": 2}])
@@ -97,26 +89,6 @@ def test_weights_and_values_are_those_of_hugging_face(tmp_path, settings):
                 v = call[2][..., -16:].unflatten(-1, (n_head, -1)).transpose(1, 2)
                 torch.testing.assert_close(values[net, layer], v, atol=1e-4, rtol=1e-4)
     assert weights[..., -1, :].max() > 2 / 22 and (weights.triu(1) == 0).all()  # far from even
-
-
-def test_weights_and_values_written_out(tmp_path):
-    """One network, head, trial and step at a time, from the tensors in the file."""
-    path = saved(tmp_path, change=sharpen, n_task=(3,))[0]
-    some, state = study_of(path), torch.load(path)["state_dict"]
-    inputs = noisy(some, 2)
-    values, weights = some.attention(inputs)
-    u = some.model.encoder(inputs)[0]
-    for trial in range(2):
-        x = u[trial] @ state["input_projection.weight"].T + state["input_projection.bias"]
-        x = (x - x.mean(1, keepdim=True)) / (x.var(1, correction=0, keepdim=True) + 1e-5).sqrt()
-        qkv = x @ state["transformer.h.0.attn.c_attn.weight"]  # no biases, and a scale of 1
-        for head in range(4):
-            q, k, v = (qkv[:, i * 16 + head * 4 : i * 16 + head * 4 + 4] for i in range(3))
-            torch.testing.assert_close(values[0, 0, trial, head], v, atol=1e-4, rtol=1e-4)
-            for t in (0, 7, 21):
-                slow = torch.exp(k[: t + 1] @ q[t] / 2)
-                fast = weights[0, 0, trial, head, t]
-                torch.testing.assert_close(fast[: t + 1], slow / slow.sum(), atol=1e-5, rtol=1e-4)
 
 
 def even(n_time, evidence):
@@ -158,7 +130,7 @@ def test_uneven_attention():
 def test_means_and_spreads_are_over_trials(tmp_path):
     some, found = analysis(*saved(tmp_path, change=sharpen))
     attention = found["attention"]
-    inputs, _, _ = tasks.sample(some.tasks, some.generators(2), SMALL["n_trial"])
+    inputs, _, _ = batches.sample(some.tasks, some.generators(2), SMALL["n_trial"])
     weights = some.attention(inputs)[1].numpy()
     np.testing.assert_allclose(attention["mean"], weights.mean(2), atol=1e-6)
     np.testing.assert_allclose(attention["sd"], weights.std(2), atol=1e-5)
@@ -278,65 +250,3 @@ def test_every_kind_of_network_can_be_analyzed(tmp_path, settings):
     text = analyze_transformer.report(some, found)
     assert "nan" not in text and "values of layer 0" in text
     assert "effective samples" in analyze_transformer.legend(some)
-
-
-# ------------------------------------------------------------------ the script
-
-
-def options(**settings):
-    words = {**SMALL, **settings}
-    return [word for key, value in words.items() for word in (f"--{key}", value)]
-
-
-def test_the_script_saves_draws_and_prints(script, tmp_path):
-    out, name = tmp_path / "out", "analyze_transformer"
-    code, text, err = script(name, "--network", TRAINED, "--out", out, *options())
-    assert code == 0 and not err, err
-    assert "top 3 PCs" in text and "head 7" in text and "effective samples" in text
-    folder = out / TRAINED.stem
-    for picture in PICTURES:
-        assert (folder / f"{picture}.png").read_bytes()[:4] == b"\x89PNG"
-        assert (folder / f"{picture}.pdf").read_bytes()[:4] == b"%PDF"
-    page = (folder / "trajectories.html").read_text()
-    assert "<script src=" not in page and "x* = (" in page and "slow points" not in page
-    attention = util.load_npz(out / "attention.npz", ("mean", "n_effective", "networks"))
-    assert attention["mean"].shape == (1, 1, 8, 22, 22)
-    assert json.loads(str(attention["config"]))["n_trial"] == SMALL["n_trial"]
-
-    code, _, err = script(name, "--network", TRAINED, "--out", out, *options())
-    assert code == 2 and one_line(err) and "--overwrite" in err
-
-
-def test_free_reaction_time_and_layers_are_drawn(script, tmp_path):
-    settings = {"task": "LinearClassificationBound", "n_layer": 2, "n_head": 1, "n_task": (2,)}
-    path = saved(tmp_path, **settings)[0]
-    out = tmp_path / "out"
-    code, text, err = script("analyze_transformer", "--network", path, "--out", out, *options())
-    assert code == 0 and not err, err
-    assert "values of layer 1" in text
-    assert (out / path.stem / "attention.png").exists()
-    assert not (out / path.stem / "rate_maps_end.png").exists()
-
-
-def test_bad_input_is_one_clear_line(script, tmp_path):
-    def kill(model):
-        for parameter in model.network.parameters():
-            parameter.zero_()
-
-    rnn = saved(tmp_path, "rnn", n_task=(2,), network="RNN", n_head=8)[0]
-    dead = saved(tmp_path, "dead", change=kill, n_task=(2,))[0]
-    good = saved(tmp_path, "good", n_task=(2,))[0]
-    full = tmp_path / "full"
-    full.mkdir()
-    (full / "notes.txt").write_text("mine")
-    for network, words, more in (
-        (rnn, "RNN has no attention", ()),
-        (dead, "all its units are dead", ()),
-        (tmp_path / "no.pth", "no such file", ()),
-        (good, "n_grid must be at least 2", ("--n_grid", 1)),
-        (good, "--overwrite", ("--out", full)),
-    ):
-        given = ("--network", network, "--out", tmp_path / "out", *more)
-        code, _, err = script("analyze_transformer", *given)
-        assert code == 2 and one_line(err) and words in err, err
-    assert [path.name for path in full.iterdir()] == ["notes.txt"]
