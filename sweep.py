@@ -1,4 +1,4 @@
-"""The whole paper: train, decode, analyse and draw every figure, resumably (SPEC 7).
+"""The whole paper: train, decode, analyse and draw every figure, resumably.
 
     python sweep.py --list                   figures, networks, what is there, time left
     python sweep.py 3a 5b                    these figures
@@ -7,34 +7,38 @@
     python sweep.py all --scheduler tcp://node1:8786      on a Dask cluster
     python sweep.py all --task_index 3 --task_count 10    the fourth tenth of all trainings
 
-What belongs to a figure stands in paper.py. Everything goes below `out`: Networks/, Data/,
-Figures/, logs/. Each job (a training, a measurement, a drawing) is one command of the project's
-own scripts, in a process of its own. The same command goes on after an interruption; what is there
-is skipped, unless what it was made from has changed. Two jobs never do the same work: each holds a
-lock on its log as long as its process lives, even if the sweep that started it has died.
+paper.py says what belongs to a figure. Everything goes below `out`: Networks/, Data/, Figures/,
+logs/. Each job (a training, a measurement, a drawing) is one command of the project's scripts in a
+process of its own, with every setting named, so that edits at the top of a script change nothing.
+Dask runs the jobs, on this machine or on a cluster. The same command goes on after an interruption;
+what is there is skipped, unless the networks or rows behind it have changed. A job holds a lock on
+its log as long as its process lives, so that no two processes do the same work at once.
 """
 
-import ctrl_c  # noqa: F401
-
-# isort: split
-import concurrent.futures
 import contextlib
 import fcntl
-import importlib
+import functools
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+import uuid
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import distributed
 import tyro
+from dask.system import CPU_COUNT
 from tqdm import tqdm
 
 import paper
-import train
+import settings
+import table
 import util
 from util import UserError
 
@@ -56,630 +60,474 @@ class Config:
     task_count: int = 1  # of how many
     overwrite: bool = False  # measure again what was changed by hand
 
-    def check(self):
+    def check(self) -> None:
         """Raise UserError for settings that cannot be meant."""
-        if not self.figures and not self.list:
-            raise UserError("name figures, or all; --list shows them")
-        for name in self.figures:
-            if name != "all" and paper.ALIASES.get(name, name) not in paper.FIGURES:
-                names = ", ".join(paper.FIGURES)
-                raise UserError(f"no figure {name}; figures: all, {names}")
-        if self.jobs < 0:
-            raise UserError(f"jobs must be at least 0, not {self.jobs}")
-        if self.scheduler and self.scheduler_file:
-            raise UserError("scheduler and scheduler_file say the same; choose one")
-        if self.task_count < 1:
-            raise UserError(f"task_count must be at least 1, not {self.task_count}")
-        if self.task_index is None and self.task_count > 1:
-            raise UserError("task_count needs a task_index: which of the tasks this is")
-        if self.task_index is not None and not 0 <= self.task_index < self.task_count:
-            raise UserError(
-                f"task_index counts from 0 to {self.task_count - 1}, not {self.task_index}"
-            )
-
-    @property
-    def chosen(self):
-        """Names of the figures, in the order of paper.py."""
-        named = {paper.ALIASES.get(name, name) for name in self.figures}
-        return [f for f in paper.FIGURES if f in named or "all" in named or not named]
+        known = ["all", *paper.FIGURES]
+        unknown = [name for name in self.figures if paper.ALIASES.get(name, name) not in known]
+        index, count = self.task_index, self.task_count
+        outside = index is not None and not 0 <= index < count
+        for is_wrong, words in (
+            (not self.figures and not self.list, "name figures, or all; --list shows them"),
+            (unknown, f"no figure {', '.join(unknown)}; figures: {', '.join(known)}"),
+            (self.jobs < 0, f"jobs must be at least 0, not {self.jobs}"),
+            (self.scheduler and self.scheduler_file, "scheduler or scheduler_file; choose one"),
+            (count < 1, f"task_count must be at least 1, not {count}"),
+            (count > 1 and index is None, "task_count needs a task_index: which task this is"),
+            (outside, f"task_index counts from 0 to {count - 1}, not {index}"),
+        ):
+            if is_wrong:
+                raise UserError(words)
 
 
-QUICK = {  # what --quick changes: runs, and settings of each script
-    "runs": (0, 1),
-    "train": {"n_batch": 2000, "gpt-2": 500},
+QUICK: dict[str, dict[str, Any]] = {  # settings with --quick
+    "train": {"runs": (0, 1), "n_batch": 2000},
+    "gpt-2": {"n_batch": 500},
     "generalize": {"n_fit": 2, "n_batch": 400},
     "sparsity": {"n_stimulus": 200},
     "analyze": {"n_start": 32, "n_repeat": 8, "n_trial": 64},
     "analyze_transformer": {"n_trial": 64},
 }
+NPZ_ONLY = {"in_distribution": False, "held_out": "quadrant", "every_measure": False}
+ASIDE: dict[str, dict[str, Any]] = {  # settings that change no result, said all the same
+    "train": {"only": (), "autocorr": False, "device": "auto", "workers": 0},
+    "generalize": {**NPZ_ONLY, "assume": (), "save_decoders": True, "device": "auto"},
+    "sparsity": {"assume": ()},
+    "analyze": {"assume": (), "pictures": False},
+    "analyze_transformer": {"assume": (), "pictures": False},
+}
+# Networks x batches / s, one core of two in use, of ensembles of 15 to 25 (Intel Xeon, torch 2.13)
+RATES = {"RNN": 1800.0, "LSTM": 640.0, "GRU": 450.0, "gpt-2": 260.0}
+DECODING = 0.15  # time for all else, as a share of the time for training
+N_TRY = 4  # times that a job is begun whose process is killed
+CONNECT = 10  # seconds to wait for a scheduler
+BAR = "{l_bar}{bar}| {postfix}"
 
 
-# ------------------------------------------------------------------ jobs
-
-
-MEASURE = ("generalize", "sparsity", "analyze", "analyze_transformer")  # scripts
+# ------------------------------------------------------------------ which jobs there are
 
 
 @dataclass
 class Job:
-    """One command of the project's scripts, and what it takes and gives.
+    """One command of the project's scripts."""
 
-    Attributes:
-        name: 'train RNN', 'generalize Fig3a/r_sq_RNN_CELoss', 'draw Fig3a'.
-        command: script and its settings.
-        needs: names of jobs that come first.
-        outputs: files it writes.
-        is_done: says whether there is nothing left to do.
-        work, architecture, log: of trainings; networks x batches, and the log of train.py.
-    """
-
-    name: str
-    command: list
-    outputs: list
-    is_done: object
-    needs: list = field(default_factory=list)
-    work: float = 0.0
-    architecture: str = ""
-    log: Path | None = None
-
-
-def flags(settings):
-    """Settings as arguments for the shell."""
-    words = []
-    for name, value in settings.items():
-        if isinstance(value, bool):
-            words.append(f"--{name}" if value else f"--no-{name}")
-        elif isinstance(value, tuple | list):
-            words += [f"--{name}", *map(str, value)]
-        else:
-            words += [f"--{name}", str(value)]
-    return words
+    name: str  # 'train RNN', 'generalize RNN ridge', 'draw Fig3a'
+    command: list[str]  # script and its settings; of a measurement all but the networks
+    needs: list[str]  # names of jobs that come first
+    files: list[Path]  # that it writes alone; or globs
+    networks: dict[Path, dict] = field(default_factory=dict)  # a training's, with their settings
+    results: dict[str, list[Path]] = field(default_factory=dict)  # see `paper.name_of`; networks
+    wanted: dict[str, Any] = field(default_factory=dict)  # settings of a measurement
 
 
 class Sweep:
-    """The jobs of the chosen figures, in folders below `out`.
+    """The jobs of the chosen figures, in folders below `out`, and which of them are done."""
 
-    Args:
-        config: `Config`.
-    """
-
-    def __init__(self, config):
+    def __init__(self, config: Config):
         self.config = config
         self.out = (config.out or Path("sweep_quick" if config.quick else "sweep")).resolve()
-        self.networks, self.data = self.out / "Networks", self.out / "Data"
-        self.figures, self.logs = self.out / "Figures", self.out / "logs"
-        self.scale = QUICK if config.quick else {}
-        self.runs = self.scale.get("runs", paper.RUNS)
-        self.checked = {}  # files looked at already
-        self.jobs = {}  # by name, in the order in which they are wanted
-        self.of_figure = {name: self.add_figure(name) for name in config.chosen}
-        self.add_report()
-        self.needless = self.find_needless()
+        self.data, self.quick = self.out / "Data", QUICK if config.quick else {}
+        self.jobs: dict[str, Job] = {}  # in the order in which they are wanted
+        named = {paper.ALIASES.get(name, name) for name in config.figures or ["all"]}
+        chosen = [name for name in paper.FIGURES if named & {name, "all"}]
+        self.of_figure = {name: self.add_figure(name) for name in chosen}
+        file, name = self.out / "REPORT.md", "write REPORT.md"
+        command = ["report.py", *flags({"data": self.data, "out": file})]
+        needs = [other for other, job in self.jobs.items() if not job.networks]
+        self.jobs[name] = Job(name, command, needs, [file])
 
-    # ------------------------------------------------------------ which jobs there are
+    def add_figure(self, name: str) -> list[str]:
+        """Add all jobs of a figure; returns the names of its trainings and measurements."""
+        figure, names = paper.FIGURES[name], []
+        for product in figure.products:
+            for kind, n_tasks in product.networks:
+                for ensemble in paper.KINDS[kind].ensembles:
+                    if some := [n for n in ensemble if n in n_tasks]:
+                        names.append(self.add_training(kind, ensemble))
+                        names.append(self.add_measurement(product, kind, some, names[-1]))
+        stem, folder = figure.script or f"Fig{name}", self.out / "Figures"
+        command = [f"Figures/{stem}.py", str(self.data), str(folder)]
+        files = [folder / f"{stem}.png", folder / f"{stem}.pdf"]
+        drawing = self.jobs.pop(f"draw {stem}", Job(f"draw {stem}", command, [], files))
+        drawing.needs += [name for name in names if self.jobs[name].results]
+        self.jobs[drawing.name] = drawing  # after all that figures with this script need
+        return list(dict.fromkeys(names))
 
-    def add(self, job):
-        """Add a job once; returns its name."""
-        self.jobs.setdefault(job.name, job)
-        return job.name
+    def add_training(self, kind: str, ensemble: tuple[int, ...]) -> str:
+        """Add the training of an ensemble; returns its name."""
+        what = kind if ensemble == paper.KINDS[kind].ensembles[0] else f"{kind}_nTask{ensemble[0]}"
+        name, folder = f"train {what}", self.out / "Networks" / kind
+        network = paper.KINDS[kind].settings.get("network", "")
+        changes = {**self.quick.get("train", {}), **self.quick.get(network, {})}
+        configs = paper.configs(kind, ensemble, **changes)
+        networks = {folder / f"{settings.label(config)}.pth": config for config in configs}
+        several = {"n_task": ensemble, "runs": sorted({config["run"] for config in configs})}
+        values = {**configs[0], **several, **ASIDE["train"], "out": folder, "overwrite": False}
+        del values["run"]
+        job = Job(name, ["train.py", *flags(values)], [], list(networks), networks)
+        return self.jobs.setdefault(name, job).name
 
-    def add_figure(self, name):
-        """Add all jobs of a figure; returns their names."""
-        figure = paper.FIGURES[name]
-        products = [self.add_product(product) for product in figure.products]
-        needed = [n for p in products for n in self.jobs[p].needs] + products
-        return list(dict.fromkeys([*needed, self.add_drawing(name, figure, products)]))
+    def add_measurement(
+        self, product: paper.Product, kind: str, n_tasks: list[int], training: str
+    ) -> str:
+        """Add a measurement of networks of these N_task; returns its name."""
+        script = product.script
+        results: dict[str, list[Path]] = {}
+        for path, config in self.jobs[training].networks.items():
+            if config["n_task"] in n_tasks:
+                results.setdefault(paper.name_of(product, config, kind), []).append(path)
+        where, *_ = results
+        if script.startswith("analyze"):  # a folder of its own
+            words, out, files = [Path(where).name], self.data / where, [self.data / where / "*"]
+        else:
+            words, out = training.split()[1:] + where.split("|")[2:], self.data / "results.csv"
+            stems = [where.replace("|generalize", "").strip("|") for where in results]
+            files = [self.data / "decoders" / f"{stem.replace('|', '_')}.npz" for stem in stems]
+        name = " ".join([script, *filter(None, words)])
+        wanted = settings.MEASUREMENTS[script] | product.options | self.quick.get(script, {})
+        command = flags({**ASIDE[script], **wanted, "out": out, "overwrite": True})
+        command = [f"{script}.py", *command, "--network" if "keep" in wanted else "--networks"]
+        job = self.jobs.setdefault(name, Job(name, command, [training], [], wanted=wanted))
+        job.files += files
+        job.results |= results
+        return name
 
-    def find_needless(self):
-        """Names of trainings whose results are all there already: not all networks are shipped."""
-        made = [job for job in self.jobs.values() if job.name.startswith(MEASURE)]
-        left = [job for job in made if not job.is_done()]
-        needed = {name for job in left for name in job.needs}
-        return {name for name, job in self.jobs.items() if job.work} - needed
+    # ------------------------------------------------------------ which of them are done
 
-    def training(self, kind):
-        """Settings with which train.py makes the networks of a kind."""
-        k, quick = paper.KINDS[kind], self.scale.get("train", {})
-        settings = {"n_task": k.n_tasks, "runs": self.runs, **k.settings}
-        if quick:
-            settings["n_batch"] = quick.get(k.settings.get("network"), quick["n_batch"])
-        return {**settings, "out": self.networks / (k.folder or kind)}
+    def is_done(self, name: str) -> bool:
+        """Is nothing of a job left to do? Trainings are needless where their results are there."""
+        job = self.jobs[name]
+        if job.networks:  # train.py itself looks which are there
+            others = [other for other in self.jobs.values() if name in other.needs]
+            return not any(self.left_of(other) for other in others)
+        if job.results:
+            return not self.left_of(job)
+        scripts = [job.command[0], "claims.py", "Figures/style.py", "Figures/portraits.py"]
+        sources = [*(ROOT / script for script in scripts), *map(self.log_of, job.needs)]
+        changed = max(path.stat().st_mtime for path in sources if path.exists())
+        return all(path.exists() and path.stat().st_mtime > changed for path in job.files)
 
-    def network_configs(self, kind, n_tasks=None):
-        """Settings of each network of a kind, by its file."""
-        config = train.Config(**self.training(kind))
-        configs = train.network_configs(config)
-        chosen = [c for c in configs if n_tasks is None or c["n_task"] in n_tasks]
-        return {config.out / f"{train.label(c)}.pth": c for c in chosen}
+    def log_of(self, name: str) -> Path:
+        """What a job printed."""
+        return self.out / f"logs/{name.replace(' ', '_')}.log"
 
-    def add_training(self, kind):
-        """Add the training of all networks of a kind."""
-        settings, configs = self.training(kind), self.network_configs(kind)
-        log = settings["out"] / f"{train.ensemble_name(list(configs.values()))}.jsonl"
-        snapshot = log.with_suffix(".snapshot")
-
-        def is_done():
-            return not snapshot.exists() and all(
-                self.is_trained(path, config) for path, config in configs.items()
-            )
-
-        first = next(iter(configs.values()))
-        work = len(configs) * first["n_batch"]
-        command = ["train.py", *flags(settings)]
-        job = Job(f"train {kind}", command, list(configs), is_done, [], work, first["network"], log)
-        return self.add(job)
-
-    def is_trained(self, path, config):
-        """Is this network there, with these settings?"""
-        if not path.exists():
-            return False
-        key = path, path.stat().st_mtime_ns
-        if key not in self.checked:
-            self.checked[key] = train.is_trained(path, config)
-        return self.checked[key]
-
-    def add_product(self, product):
-        """Add a measurement, and the trainings of its networks."""
-        needs = [self.add_training(kind) for kind, _ in product.networks]
-        paths = [p for pair in product.networks for p in self.network_configs(*pair)]
-        setting = "network" if product.script.startswith("analyze") else "networks"
-        named = {setting: tuple(map(str, paths)), "out": self.data / product.file}
-        settings = {**named, **product.options, **self.scale.get(product.script, {})}
-        wanted = importlib.import_module(product.script).Config(**settings)
-        outputs = self.outputs_of(product)
-
-        def is_done():
-            return all(self.is_made(*output, wanted, paths) for output in outputs.items())
-
-        command = [f"{product.script}.py", *flags(settings), "--overwrite"]
-        name = f"{product.script} {product.file.removesuffix('.npz')}"
-        return self.add(Job(name, command, list(outputs), is_done, needs))
-
-    def outputs_of(self, product):
-        """Files that a measurement writes, and of generalize.py the measure in each."""
-        out = self.data / product.file
-        if product.script.startswith("analyze"):
-            return {out / f"{name}.npz": None for name in product.options["keep"]}
-        if product.script == "sparsity":
-            return {out: None}
-        ends = {"": "as_released", "_quadrant": "quadrant", "_ID": "ID"}
-        if "n_dim" in paper.KINDS[product.networks[0][0]].settings:  # D > 2
-            ends = {"": "quadrant", "_ID": "ID"}
-        kinds = ("r_sq", "decoders") if product.options.get("save_decoders", True) else ("r_sq",)
-        stem = out.stem.removeprefix("r_sq")
-        return {
-            out.with_name(f"{kind}{stem}{end}.npz"): measure
-            for kind in kinds
-            for end, measure in ends.items()
-        }
-
-    def is_made(self, file, measure, config, paths):
-        """Is this file there, made with these settings from these networks?
+    def left_of(self, job: Job) -> list[str]:
+        """Results of a measurement that are not there, or not made from these networks.
 
         Raises:
-            UserError: it was changed by hand, or made with other settings.
+            UserError: some were changed by hand, or made with other settings.
         """
-        if not file.exists():
-            return False
-        stop = not (self.config.overwrite or self.config.list)
-        key = file, file.stat().st_mtime_ns
-        if key not in self.checked:
-            try:
-                self.checked[key] = util.load_npz(file)
-            except UserError:
-                if stop:
-                    raise
-                self.checked[key] = {}
-        found = self.checked[key]
-        if stop and "sha256" not in found:
-            raise UserError(
-                f"{file}: not made by this sweep, or changed by hand; move it away, or --overwrite"
-            )
-        other = util.differs(found, config, paths)
-        if measure and str(found.get("measure")) != measure:
-            other = "settings"
-        if stop and other == "settings":
-            raise UserError(
-                f"{file}: made with other settings or networks; move it away, or --overwrite"
-            )
-        return not other
+        script, left = job.command[0].removesuffix(".py"), []
+        replace = self.config.overwrite or self.config.list
+        for where, paths in job.results.items():
+            files = [self.data / where / f"{name}.npz" for name in job.wanted.get("keep", ())]
+            for file in files or [self.data / "results.csv"]:
+                changed = file.stat().st_mtime_ns if file.exists() else 0
+                found = abouts(file, changed, replace).get(file.stem if files else where)
+                other = table.differs(found, script, job.wanted, paths)
+                if other == "settings" and not replace:
+                    words = "made with other settings or networks; move it away, or --overwrite"
+                    raise UserError(f"{self.data}: {where} was {words}")
+                left += [where] if other else []
+        return list(dict.fromkeys(left))
 
-    def add_drawing(self, name, figure, products):
-        """Add the drawing of a figure, one job for all figures that share its script."""
-        script = ROOT / "Figures" / f"{figure.script or f'Fig{name}'}.py"
-        name = f"draw {script.stem}"
-        if name in self.jobs:
-            products = list(dict.fromkeys([*self.jobs.pop(name).needs, *products]))
-        picture = self.figures / f"{script.stem}.png"
-        command = [f"Figures/{script.name}", str(self.data), str(self.figures)]
-        is_done = self.is_newer(picture, script, products)
-        files = [picture, picture.with_suffix(".pdf")]
-        return self.add(Job(name, command, files, is_done, products))
-
-    def add_report(self):
-        """Add the writing of REPORT.md, after all else."""
-        file, script = self.out / "REPORT.md", ROOT / "report.py"
-        command = [script.name, *flags({"data": self.data, "out": file})]
-        everything = [name for name, job in self.jobs.items() if not job.work]
-        is_done = self.is_newer(file, script, everything)
-        self.add(Job("write REPORT.md", command, [file], is_done, everything))
-
-    def is_newer(self, file, script, jobs):
-        """A function that says whether a file is newer than its script and what jobs wrote."""
-        style = [ROOT / "Figures" / name for name in ("style.py", "portraits.py")]
-        sources = [script, *style, *(path for name in jobs for path in self.jobs[name].outputs)]
-
-        def is_done():
-            if not file.exists():
-                return False
-            times = [path.stat().st_mtime for path in sources if path.exists()]
-            return file.stat().st_mtime >= max(times)
-
-        return is_done
-
-    # ------------------------------------------------------------ how far it is
-
-    def progress_of(self, job):
-        """Share of a training that is done, from its log."""
-        if job.name in self.needless or all(path.exists() for path in job.outputs):
-            return 1.0
-        with contextlib.suppress(OSError, ValueError, KeyError, IndexError):
-            return json.loads(last_line(job.log))["batch"] * len(job.outputs) / job.work
-        there = sum(path.exists() for path in job.outputs)
-        return there / len(job.outputs)
-
-    def work_left(self, names):
-        """Seconds of one core that the trainings among these jobs will still take."""
-        rates = self.measured_rates()
-        left = 0.0
-        for job in (self.jobs[name] for name in names):
-            if job.work:
-                left += (1 - self.progress_of(job)) * job.work / rates[job.architecture]
-        return left
-
-    def measured_rates(self):
-        """Networks x batches per second and core of each architecture, from logs in `out`."""
+    def time_of(self) -> dict[Path, tuple[float, float]]:
+        """Seconds of one core left for each network, and in all, by the rates that logs tell."""
+        batch: dict[Path, int] = {}
         rates = dict(RATES)
-        for log in sorted(self.networks.glob("*/ensemble_*[0-9a-f].jsonl")):
-            with contextlib.suppress(OSError, ValueError, KeyError, IndexError):
-                with open(log) as file:
-                    head = json.loads(file.readline())
-                last = json.loads(last_line(log))
+        for log in sorted(self.out.glob("Networks/*/ensemble_*[0-9a-f].jsonl")):  # shards' too
+            with contextlib.suppress(OSError, ValueError, KeyError, IndexError), open(log) as file:
+                head, last = json.loads(file.readline()), json.loads(last_line(log))
+                batch |= {log.with_name(f"{name}.pth"): last["batch"] for name in head["networks"]}
                 n_thread = int(head["machine"].split(" threads")[0].split(", ")[-1])
-                rate = last["networks_x_batches_per_s"] / n_thread
-                rates[head["config"]["network"]] = rate
-        return rates
+                rates[head["config"]["network"]] = last["networks_x_batches_per_s"] / n_thread
+        times = {}
+        for job in self.jobs.values():
+            missing = [path for path in job.networks if not path.exists()]
+            is_done = not missing or self.is_done(job.name)
+            for path, config in job.networks.items():
+                rate = rates.get(config["network"], min(rates.values())) / (1 + DECODING)
+                done = batch.get(path, 0) if path in missing and not is_done else config["n_batch"]
+                times[path] = max(0, config["n_batch"] - done) / rate, config["n_batch"] / rate
+        return times
+
+    def report(self, n_core: int) -> str:
+        """The table of --list."""
+        header = ["figure", "shows", "networks", "results", "time left"]
+        rows, times = [], self.time_of()
+        for figure, names in self.of_figure.items():
+            paths = {path for name in names for path in self.jobs[name].networks}
+            measured = [name for name in names if self.jobs[name].results]
+            row = [figure, paper.FIGURES[figure].shows, n_there(paths)]
+            row.append(f"{sum(map(self.is_done, measured))} of {len(measured)}")
+            left = sum(times[path][0] for path in paths) / n_core
+            rows.append([*row, hours(left) if left else "-"])
+        left = sum(left for left, _ in times.values()) / n_core
+        return (
+            f"{util.markdown(header, rows)}\n{n_there(times)} networks in {self.out}/Networks; "
+            f"about {hours(left)} left on {n_core} cores\n"
+            "Figures share networks: each is trained once, and none whose results are there."
+        )
 
 
-# Networks x batches / s, one core of two in use, of ensembles of 15 to 25 (Intel Xeon, torch 2.13)
-RATES = {"RNN": 1800, "LSTM": 640, "GRU": 450, "gpt-2": 260}
-DECODING = 0.15  # time for all else, as a share of the time for training
+@functools.cache
+def abouts(path: Path, changed: int, replace: bool) -> Mapping[str, dict[str, Any] | None]:
+    """How results in a file were made; `changed`: its time, 0 where it is not there.
+
+    Raises:
+        UserError: they were changed by hand, unless they may be replaced.
+    """
+    if not changed:
+        return {}
+    if path.suffix == ".csv":
+        if not replace:
+            table.read(path)
+        return table.about(path)
+    try:
+        arrays = util.load_npz(path)
+        if "sha256" not in arrays:
+            raise UserError(f"{path}: not made by this sweep, or changed by hand; --overwrite")
+    except UserError:
+        if not replace:
+            raise
+        return {}
+    return {path.stem: util.about_of(arrays)}
 
 
-def last_line(path):
+def last_line(path: Path) -> str:
     """The last line of a file that is not empty."""
     with open(path, "rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - 20_000))
-        return file.read().rstrip().splitlines()[-1]
+        file.seek(max(0, os.path.getsize(path) - 20_000))
+        return file.read().rstrip().splitlines()[-1].decode(errors="replace")
 
 
-def hours(seconds):
+def n_there(paths: Collection[Path]) -> str:
+    """How many of these files there are."""
+    return f"{sum(path.exists() for path in paths)} of {len(paths)}"
+
+
+def hours(seconds: float) -> str:
     """A time as text."""
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02d}" if minutes >= 60 else f"{minutes} min"
 
 
-def report(sweep, n_core):
-    """The table of --list."""
-    header = ["figure", "shows", "networks", "results", "time left"]
-    rows = []
-    for name, names in sweep.of_figure.items():
-        jobs = [sweep.jobs[n] for n in names]
-        files = [path for job in jobs if job.work for path in job.outputs]
-        there = sum(path.exists() for path in files)
-        products = [job for job in jobs if job.name.startswith(MEASURE)]
-        n_done = sum(job.is_done() for job in products)
-        left = sweep.work_left(names) * (1 + DECODING) / n_core
-        shows = paper.FIGURES[name].shows
-        rows.append([name, shows, f"{there} of {len(files)}", f"{n_done} of {len(products)}"])
-        rows[-1].append(hours(left) if left else "-")
-    files = {path for job in sweep.jobs.values() if job.work for path in job.outputs}
-    there = sum(path.exists() for path in files)
-    left = hours(sweep.work_left(sweep.jobs) * (1 + DECODING) / n_core)
-    return (
-        f"{util.table(header, rows)}\n{there} of {len(files)} networks in {sweep.networks}; about "
-        f"{left} left on {n_core} cores\nFigures share networks: each is trained once, "
-        "and none whose results are there already."
-    )
+def flags(values: dict[str, Any]) -> list[str]:
+    """Settings as arguments for the shell."""
+    words = []
+    for name, value in values.items():
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            several = value if isinstance(value, (tuple, list)) else [value]
+            words += [f"--{name}", *map(str, several)]
+    return words
 
 
 # ------------------------------------------------------------------ doing them
 
-AGAIN = "again"  # another process did, or does, this job
-RUNNING = set()  # processes of this one's jobs
-STOP = []  # not empty: begin no more
-N_TRY = 4  # a job whose process is killed is begun again so many times less one
 
+def run_job(root, command, log, left_overs, n_thread, token, *needs):
+    """Run a command in a process of its own, in a thread of a Dask worker.
 
-def run_job(root, command, log, outputs, n_thread):
-    """Run one job in a process of its own; on this machine or on a worker of a cluster.
-
-    The log is locked as long as the process lives, whatever happens to its parent. Half-written
-    outputs of one that was killed are removed first.
+    The process holds the lock on `log` as long as it lives, and dies with the worker. `left_overs`
+    are folder and glob of half-written files of one that was killed; `needs` what the jobs before
+    it returned; `token` the name of the sweep's run, see `stop_jobs`.
 
     Returns:
-        exit code, or `AGAIN`.
+        '', or how it failed. Where the process is killed it raises, and Dask begins it again.
     """
-    log = Path(log)
-    log.parent.mkdir(parents=True, exist_ok=True)
+    if any(needs):
+        return "what it needs has failed"
+    sys.path += [root] if root not in sys.path else []  # a cluster's worker does not know it
+    from util import start
+
+    jobs = distributed.get_worker().__dict__.setdefault(token, [])
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
     with open(log, "a") as file:
-        if STOP:
-            return AGAIN
-        if is_locked(file):
-            while not STOP and is_locked(file):
-                time.sleep(1)
-            return AGAIN
-        for path in map(Path, outputs):
-            for left_over in path.parent.glob(f".{path.name}.*.partial"):
-                left_over.unlink()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for left_over in [path for folder, glob in left_overs for path in Path(folder).glob(glob)]:
+            left_over.unlink(missing_ok=True)
+        print("$", *command, file=file, flush=True)
         threads = {"OMP_NUM_THREADS": str(n_thread), "MKL_NUM_THREADS": str(n_thread)}
-        file.write(f"$ {' '.join(command)[:2000]}\n")
-        file.flush()
-        process = subprocess.Popen(
-            [sys.executable, str(Path(root) / command[0]), *command[1:]],
+        process = start(
+            [sys.executable, f"{root}/{command[0]}", *command[1:]],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
             env={**os.environ, **threads},
             start_new_session=True,  # Ctrl-C reaches it through `stop_jobs` alone, once
         )
-        RUNNING.add(process)
-        if STOP:  # it came while the process began
+        jobs.append(process)
+        if None in jobs:
             process.terminate()
-        try:
-            return process.wait()
-        finally:
-            RUNNING.discard(process)
+        code = process.wait()
+    if code < 0:
+        raise ChildProcessError(f"killed by signal {-code}")
+    return last_line(Path(log)) if code else ""
 
 
-def is_locked(file):
-    """Does another process hold this file's lock? If not, this one does from now on."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    return False
-
-
-def stop_jobs():
-    """Ask the processes of this machine's jobs to save what they have and stop."""
-    STOP.append(True)
-    for process in list(RUNNING):
+def stop_jobs(token, dask_worker):
+    """Ask the jobs of one sweep on a worker to save what they have, and wait for their end."""
+    jobs = dask_worker.__dict__.setdefault(token, [])
+    jobs.append(None)  # one that begins now stops at once
+    for process in filter(None, list(jobs)):
         process.terminate()
+    for process in filter(None, list(jobs)):
+        process.wait()
 
 
 class Runner:
-    """Hands jobs to an executor in the order of the figures, as what they need is there.
+    """Hands the jobs of a sweep to Dask, and hears of their end.
 
-    Args:
-        sweep: `Sweep`.
-        executor: of `concurrent.futures`, or one that looks like it.
-        n_slot: function that says how many jobs it does at a time.
-        n_core: cores of this machine; 0 for a cluster, whose slots have one each.
+    `n_slot` jobs run at a time; `n_core` are the cores of this machine, 0 on a cluster.
     """
 
-    def __init__(self, sweep, executor, n_slot, n_core):
-        self.sweep, self.executor, self.n_slot, self.n_core = sweep, executor, n_slot, n_core
-        self.n_training = sum(bool(job.work) for job in sweep.jobs.values())
-        self.waiting = {name: job for name, job in sweep.jobs.items()}
-        self.running = {}  # future -> job
-        self.tries, self.done, self.failed = {}, set(), {}
+    def __init__(self, sweep: Sweep, client: distributed.Client, n_slot: int, n_core: int):
+        self.sweep, self.client, self.n_slot, self.n_core = sweep, client, n_slot, n_core
+        self.token, self.n_done = f"sweep_{uuid.uuid4().hex}", 0
+        self.futures: dict[str, distributed.Future] = {}  # of jobs that have not ended
+        self.ended: dict[str, str] = {}  # '', or how they failed
+        trainings = [name for name, job in sweep.jobs.items() if job.networks]
+        self.n_training, self.wanted = len(trainings), list(sweep.jobs)
+        if sweep.config.task_index is not None:
+            self.wanted = trainings[sweep.config.task_index :: sweep.config.task_count]
 
-    def run(self, show):
-        """Do all jobs. `show` is called every few seconds."""
-        while self.waiting or self.running:
-            self.submit_ready()
-            finished, _ = concurrent.futures.wait(
-                self.running, timeout=5, return_when=concurrent.futures.FIRST_COMPLETED
-            )
-            for future in finished:
-                self.take(self.running.pop(future), future.result())
-            show(self)
+    def run(self) -> None:
+        """Do all jobs; interrupted, they save what they have."""
+        bar = tqdm(total=100, initial=-1, unit="%", disable=None, bar_format=BAR)
+        try:
+            self.submit_what_is_left()
+            while self.futures:
+                self.show(bar)
+                for _ in range(50):
+                    time.sleep(0.2)
+                    if ended := [name for name, job in self.futures.items() if job.done()]:
+                        for name in ended:
+                            self.take(name, self.futures.pop(name))
+                        self.submit_what_is_left()
+                        break
+            self.show(bar)
+        except BaseException:
+            self.client.cancel(list(self.futures.values()), force=True)
+            self.client.run(stop_jobs, self.token)
+            raise
+        finally:
+            bar.close()
 
-    def submit_ready(self):
-        """Submit what can begin; drop what is done, or can never begin."""
-        n_free = self.n_slot() - sum(self.room(job)[0] for job in self.running.values())
-        for name, job in list(self.waiting.items()):
-            lost = [n for n in job.needs if n in self.failed]
-            if lost and not name.startswith(("draw", "write")):  # these take what is there
-                self.failed[name] = f"needs {lost[0]}"
-            elif all(n in self.done or n in self.failed for n in job.needs):
-                if name not in self.sweep.needless and n_free < self.room(job)[0]:
-                    continue
-                if name in self.sweep.needless or job.is_done():
-                    self.done.add(name)
+    def show(self, bar: tqdm) -> None:
+        """How far the whole sweep is: a bar on a terminal; elsewhere a line per percent."""
+        times = self.sweep.time_of()
+        left, total = (sum(values) for values in zip(*times.values(), strict=True))
+        words = f"{n_there(times)} networks, {self.n_done} of {len(self.wanted)} jobs, about "
+        words += f"{hours(left / (self.n_core or self.n_slot))} left"
+        percent = int(100 * (1 - left / total))
+        if bar.disable and percent > bar.n:
+            print(f"{time.strftime('%H:%M')} {percent} %: {words}", flush=True)
+        bar.n = percent
+        bar.set_postfix_str(words)
+
+    def submit_what_is_left(self) -> None:
+        """Hand over all jobs that are not done; drawings as soon as all they need has ended.
+
+        A drawing takes what is there, even where something has failed: it does not wait in Dask.
+        """
+        self.n_done = 0
+        for name in self.wanted:
+            job = self.sweep.jobs[name]
+            is_drawing = not (job.networks or job.results)
+            if name in self.ended or name in self.futures:
+                self.n_done += self.ended.get(name) == ""
+            elif not is_drawing or self.futures.keys().isdisjoint(job.needs):
+                if self.sweep.is_done(name):
+                    self.n_done += 1
                 else:
                     self.submit(job)
-                    n_free -= self.room(job)[0]
-            else:
-                continue
-            del self.waiting[name]
 
-    def room(self, job):
-        """Slots and threads of a job; a training gets several where there are few in all.
+    def submit(self, job: Job) -> None:
+        """Hand a job to Dask, after the jobs that it needs."""
+        needs = [self.futures[name] for name in job.needs if name in self.futures]
+        paths, left = [], self.sweep.left_of(job)
+        for where, some in job.results.items():
+            if where in left or not all(path.exists() for path in some):  # those are trained now
+                paths += some
+        slots = min(self.n_slot, max(1, self.n_training)) if job.networks else self.n_slot
+        self.futures[job.name] = self.client.submit(
+            run_job,
+            str(ROOT),
+            [*job.command, *map(str, paths)],
+            str(self.sweep.log_of(job.name)),
+            [(str(path.parent), f".{path.name}.*.partial") for path in job.files],
+            max(1, self.n_core // slots),
+            self.token,
+            *needs,
+            key=f"{job.name} {uuid.uuid4().hex}",
+            priority=-self.wanted.index(job.name),
+            retries=N_TRY - 1,
+            resources={"core": self.n_slot // slots} if self.n_core else None,
+        )
 
-        Those that are done count too, so that one that goes on has as many as before.
-        """
-        if not self.n_core:
-            return 1, 1
-        n_slot = self.n_slot()
-        n_share = min(n_slot, max(1, self.n_training)) if job.work else n_slot
-        return n_slot // n_share, max(1, self.n_core // n_share)
-
-    def submit(self, job):
-        """Hand a job to the executor."""
-        self.tries[job.name] = self.tries.get(job.name, 0) + 1
-        outputs = [str(path) for path in job.outputs]
-        arguments = str(ROOT), job.command, str(self.log_of(job)), outputs, self.room(job)[1]
-        self.running[self.executor.submit(run_job, *arguments)] = job
-
-    def log_of(self, job):
-        """Where a job's words go."""
-        return self.sweep.logs / f"{job.name.replace('/', '_').replace(' ', '_')}.log"
-
-    def take(self, job, code):
-        """A job's process has ended."""
-        killed = isinstance(code, int) and code < 0
-        if code == AGAIN or (killed and self.tries[job.name] < N_TRY):
-            self.tries[job.name] -= code == AGAIN
-            self.waiting[job.name] = job
-        elif code == 0:
-            self.done.add(job.name)
-            say(f"done: {job.name}")
+    def take(self, name: str, future: distributed.Future) -> None:
+        """A job has ended."""
+        if future.status == "finished":
+            words = future.result()
         else:
-            log = self.log_of(job)
-            words = last_line(log).decode(errors="replace") if log.exists() else "no log"
-            self.failed[job.name] = words if not killed else f"killed by signal {-code}"
-            say(f"failed: {job.name}: {self.failed[job.name]}")
-
-
-def say(words):
-    """A line, above the bar if there is one."""
-    tqdm.write(f"{time.strftime('%H:%M')} {words}", file=sys.stdout)
-    sys.stdout.flush()
-
-
-class Show:
-    """How far the whole sweep is: a bar on a terminal; elsewhere a line per percent."""
-
-    def __init__(self, sweep, n_core):
-        self.sweep, self.n_core, self.percent = sweep, n_core, -1
-        self.trainings = [job for job in sweep.jobs.values() if job.work]
-        self.bar = tqdm(total=100, unit="%", disable=None, bar_format="{l_bar}{bar}| {postfix}")
-
-    def __call__(self, runner):
-        """Show the state."""
-        total = sum(job.work for job in self.trainings)
-        done = sum(job.work * self.sweep.progress_of(job) for job in self.trainings)
-        files = [path for job in self.trainings for path in job.outputs]
-        there = sum(path.exists() for path in files)
-        left = self.sweep.work_left(self.sweep.jobs) * (1 + DECODING) / self.n_core
-        words = f"{there} of {len(files)} networks, {len(runner.done)} of {len(self.sweep.jobs)} "
-        words += f"jobs, about {hours(left)} left"
-        percent = int(100 * done / total) if total else 100
-        self.bar.n = percent
-        self.bar.set_postfix_str(words)
-        if self.bar.disable and percent > self.percent:
-            print(f"{time.strftime('%H:%M')} {percent} %: {words}", flush=True)
-        self.percent = percent
-
-    def close(self):
-        """Leave the terminal clean."""
-        self.bar.close()
+            words = str(future.exception() if future.status == "error" else future.status)
+        job = self.sweep.jobs[name]
+        lost = [need for need in job.needs if self.ended.get(need)]
+        if not words and self.sweep.left_of(job):
+            words = f"{self.sweep.left_of(job)[0]} is not there"
+        self.ended[name] = words = f"needs {lost[0]}" if words and lost else words
+        line = f"failed: {name}: {words}" if words else f"done: {name}"
+        tqdm.write(f"{time.strftime('%H:%M')} {line}")
+        sys.stdout.flush()
 
 
 @contextlib.contextmanager
-def stops_alike():
-    """Within it, SIGTERM does what Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def connected(config: Config) -> Iterator[tuple[distributed.Client, int, int]]:
+    """A client of Dask, how many jobs it does at a time, and this machine's cores or 0."""
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    where, file, n_slot = config.scheduler or config.scheduler_file, config.scheduler_file, 0
+    if file and not file.is_file():
+        raise UserError(f"no Dask scheduler has written {file}")
+    options: dict[str, Any] = {"address": config.scheduler or None, "timeout": CONNECT}
+    options["scheduler_file"] = file
+    if not where:
+        n_slot = config.jobs or (2 if util.pick_device("auto").type == "cuda" else CPU_COUNT)
+        options = {"n_workers": 1, "threads_per_worker": n_slot, "processes": False}
+        options |= {"resources": {"core": n_slot}, "memory_limit": None}
+        options |= {"dashboard_address": None, "silence_logs": logging.CRITICAL}
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextlib.contextmanager
-def only_one(sweep):
-    """Within it, no other sweep works in the same folder (or on the same part of an array job)."""
-    index = sweep.config.task_index
-    log = util.make_folder(sweep.logs) / f"sweep{'' if index is None else f'_{index}'}.log"
-    with open(log, "a") as file:
-        if is_locked(file):
-            raise UserError(f"{sweep.out}: another sweep is at work in this folder")
-        file.write(f"{time.strftime('%F %T')} {' '.join(sys.argv)[:500]}\n")
-        file.flush()
-        yield
-
-
-def count_cores():
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-@contextlib.contextmanager
-def workers(config):
-    """An executor, a function that says how many jobs it does at a time, and this one's cores."""
-    if config.scheduler or config.scheduler_file:
-        with cluster(config) as (executor, n_slot):
-            yield executor, n_slot, 0
-        return
-    n_core = count_cores()
-    on_gpu = util.pick_device("auto").type == "cuda"
-    n_job = config.jobs or (2 if on_gpu else n_core)
-    with concurrent.futures.ThreadPoolExecutor(n_job) as executor:
-        try:
-            yield executor, lambda: n_job, n_core
-        except BaseException:
-            stop_jobs()
-            executor.shutdown(cancel_futures=True)
-            raise
-
-
-@contextlib.contextmanager
-def cluster(config):
-    """An executor whose jobs run on the workers of a Dask scheduler, and how many at a time."""
-    try:
-        import distributed
-    except ImportError:
-        raise UserError("a scheduler needs Dask: pip install distributed") from None
-    where = config.scheduler or str(config.scheduler_file)
-    if config.scheduler_file and not config.scheduler_file.is_file():
-        raise UserError(f"no Dask scheduler has written {where}")
-    try:
-        if config.scheduler_file:
-            client = distributed.Client(scheduler_file=where, timeout=CONNECT)
-        else:
-            client = distributed.Client(config.scheduler, timeout=CONNECT)
+        client = distributed.Client(**options)
     except (OSError, ValueError, TimeoutError) as error:
-        raise UserError(f"no Dask scheduler at {where} ({error})") from None
+        raise UserError(f"no Dask scheduler at {where or 'this machine'} ({error})") from None
     with client:
-
-        def n_slot():
-            """Workers may come and go."""
-            return sum(client.nthreads().values())
-
-        if not n_slot():
+        if not client.nthreads():
             raise UserError(f"the scheduler at {where} has no workers")
-        yield client.get_executor(retries=N_TRY), n_slot
+        yield client, sum(client.nthreads().values()), 0 if where else CPU_COUNT
 
 
-CONNECT = 10  # seconds to wait for a scheduler
-
-
-def main(config):
+def main(config: Config) -> None:
     """Do what is left of the chosen figures."""
     config.check()
     sweep = Sweep(config)
     if config.list:
-        print(report(sweep, count_cores()))
+        print(sweep.report(CPU_COUNT))
         return
-    if config.task_index is not None:
-        trainings = [name for name, job in sweep.jobs.items() if job.work]
-        mine = trainings[config.task_index :: config.task_count]
-        sweep.jobs = {name: sweep.jobs[name] for name in mine}
-    with stops_alike(), only_one(sweep), workers(config) as (executor, n_slot, n_core):
-        runner, show = Runner(sweep, executor, n_slot, n_core), Show(sweep, n_core or n_slot())
+    index = "" if config.task_index is None else f"_{config.task_index}"
+    with open(util.make_folder(sweep.out / "logs") / f"sweep{index}.log", "a") as log:
         try:
-            runner.run(show)
-        finally:
-            show.close()
-    if runner.failed:
-        raise UserError(
-            f"{len(runner.failed)} of {len(sweep.jobs)} jobs failed, the others are done; logs: "
-            f"{sweep.logs}; {'; '.join(f'{k}: {v}' for k, v in runner.failed.items())[:600]}"
-        )
-    what = ", ".join(config.chosen) if config.task_index is None else f"{len(sweep.jobs)} trainings"
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{sweep.out}: another sweep is at work in this folder") from None
+        print(time.strftime("%F %T"), *sys.argv, file=log, flush=True)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with connected(config) as where:
+            runner = Runner(sweep, *where)
+            runner.run()
+    if failed := [f"{name}: {words}" for name, words in runner.ended.items() if words]:
+        words = f"{len(failed)} of {len(runner.wanted)} jobs failed, the others are done; logs: "
+        raise UserError(f"{words}{sweep.out}/logs; {'; '.join(failed)[:600]}")
+    what = f"{len(runner.wanted)} trainings" if index else ", ".join(sweep.of_figure)
     print(f"done: {what}; in {sweep.out}")
 
 
