@@ -1,36 +1,33 @@
-"""Figures 3b and 3c: OOD r2, and the angle between decoders, for each architecture.
+"""Figures 3b and 3c: OOD r2, and the angle between decoders, for each architecture there is.
 
-Data: Data/Fig3b,c/ (the RNN's in Data/Fig3a/), five networks per point, 4 splits x 5 fits each;
-made by `python sweep.py 3b`. Paper: the effect does not depend on the architecture, GPT generalises
-better than the RNN at small N_task, and decoders of the two factors become orthogonal. Numbers:
-README.md.
+Five networks per point, 4 splits x 5 fits each: `python sweep.py 3b`. Paper: the effect does not
+depend on the architecture, GPT generalises better than the RNN at small N_task, and decoders of the
+two factors become orthogonal.
 """
 
-import numpy as np
 import style
 
+from paper import ARCHITECTURES, N_TASKS
 
-def draw(folders):
-    """OOD r2 as released and with the quadrant really held out; angles of the same decoders."""
+
+def draw():
+    """OOD r2 in both tests; angles of the decoders of the test as released."""
+    query = f"(kind in {ARCHITECTURES} or kind == network) and n_task in {N_TASKS}"
+    rows = style.rows("3bc", f"{query} and measure in {style.TESTS}")
+    style.expect(rows, measure=style.TESTS, kind=ARCHITECTURES, n_task=N_TASKS)
     fig, axes = style.plt.subplots(1, 3, figsize=(10, 3.4))
-    for ax, measure in zip(axes, ("as_released", "quadrant"), strict=False):
-        for network, file in style.find(folders, "r_sq", measure, ("r_sq", "n_tasks")).items():
-            style.curve(ax, file["n_tasks"], file["r_sq"], network)
-        style.theory(ax, style.r_sq_theory(20))
-        ax.set(ylabel="OOD $r^2$", ylim=(0.4, 1))
-    axes[0].set_title("b  OOD as released (half of the fits are ID)", loc="left")
-    axes[1].set_title("b  OOD, quadrant really held out", loc="left")
-    axes[1].legend(loc="lower right")
-    angles = style.find(folders, "decoders", "as_released", ("angles", "n_tasks"))
-    for network, file in angles.items():
-        style.curve(axes[2], file["n_tasks"], file["angles"], network)
+    style.tests(axes[:2], rows)
+    style.plt.setp(axes[:2], ylim=(0.4, 1))
+    style.curve(axes[2], rows[rows["measure"] == "as_released"], y="angle")
+    style.task_axis(axes[2], rows["n_task"])
     axes[2].axhline(90, color="0.6", ls="--", lw=1)
-    axes[2].set(ylabel="angle between decoders (degrees)", yticks=np.arange(45, 136, 15))
-    axes[2].set_title("c  Orthogonal decoders", loc="left")
-    for ax in axes:
-        style.task_axis(ax, np.unique(np.concatenate([f["n_tasks"] for f in angles.values()])))
+    axes[2].set(ylabel="angle between decoders (degrees)", yticks=range(45, 136, 15))
+    axes[2].set_title("Orthogonal decoders")
+    style.letter(axes[0], "b")
+    style.letter(axes[2], "c")
+    axes[1].legend(loc="lower right")
     return fig
 
 
 if __name__ == "__main__":
-    style.run(draw, "Fig3bc", ("Fig3b,c", "Fig3a"))
+    style.run(draw, "Fig3bc")

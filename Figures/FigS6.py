@@ -1,43 +1,45 @@
 """Figure S6: lifetime sparseness of the representation against N_task and against D.
 
-Data: Data/FigS6/arc/ and Data/FigS6/HighDim/, five networks per point, 1000 noise-free stimuli
-each; mean over networks, with its 95 % interval in a, c and d, and each network as a dot in b; made
-by `python sweep.py S6a S6b`. A unit that responds to a single stimulus has 100 %, a constant one 0;
-dead units count as 100 %. We see, from N_task = 2 to 24: non-leaky RNN 94 to 87 %, GPT-2 3.6 to 2.4
-%.
+Five networks per point, 1000 noise-free stimuli each: `python sweep.py S6a S6b`. A unit that
+responds to a single stimulus has 100 %, a constant one 0; dead units count as 100 %.
 """
 
 import numpy as np
 import style
+from scipy import stats
+
+from paper import ARCHITECTURES, DIMS, EVERY_D, N_TASKS, N_TASKS_DIM
 
 
-def draw(folders):
+def draw():
     """Sparseness and active units by architecture; sparseness against D, a curve per N_task."""
-    arc, by_dim = style.sparseness(folders)
-    n_row = 1 + bool(by_dim)
+    query = f"(kind in {(*ARCHITECTURES, *EVERY_D)} or kind == network)"
+    rows = style.rows("S6a", f"{query} and measure in ('sparsity', 'active')", decoder="")
+    sparse, active = rows[rows["measure"] == "sparsity"], rows.query("measure == 'active'")
+    arc = sparse.query(f"n_dim == 2 and n_task in {N_TASKS}")
+    by_dim = sparse.query(f"kind in {EVERY_D} and n_task in {N_TASKS_DIM}")
+    style.expect(arc, kind=ARCHITECTURES, n_task=N_TASKS)
+    style.expect(by_dim, network=("RNN", "gpt-2"), n_dim=(2, *DIMS), n_task=N_TASKS_DIM)
+    n_row = 1 + any(by_dim["n_dim"] > 2)
     fig, axes = style.plt.subplots(n_row, 2, figsize=(8, 3.1 * n_row), squeeze=False)
-    for network, file in arc.items():
-        look = {"color": style.COLORS[network], "label": style.NAMES.get(network, network)}
-        means(axes[0, 0], file["n_tasks"], file["rows"], **look)
-        if "active" in file and network in ("RNN", "NoLeak"):  # those of ReLU units
-            axes[0, 1].plot(file["n_tasks"], file["active"], ".", color=look["color"], alpha=0.4)
-            axes[0, 1].plot(file["n_tasks"], np.nanmean(file["active"], 1), "o-", ms=4, **look)
-    for ax, network in zip(axes[1:].flat, ("RNN", "gpt-2"), strict=False):
-        files = {dim: file for (name, dim), file in sorted(by_dim.items()) if name == network}
-        n_tasks = sorted({n for file in files.values() for n in file["n_tasks"].tolist()})
-        for i, (n_task, color) in enumerate(style.colors_of(n_tasks).items()):
-            rows = {dim: file["rows"][file["n_tasks"] == n_task] for dim, file in files.items()}
-            dims = [dim for dim in files if len(rows[dim])]
-            x = np.array(dims) + 0.2 * (i - (len(n_tasks) - 1) / 2)  # side by side
-            means(ax, x, np.concatenate([rows[dim] for dim in dims]), color=color, label=n_task)
-        ax.set_xticks(sorted(files))
-        ax.set(xlabel="$D$", title=f"{style.NAMES.get(network, network)}, last stimulus step")
+    bars = {"err_style": "bars", "err_kws": {"capsize": 2}, "errorbar": interval}
+    style.curve(axes[0, 0], arc, y="value", estimator="mean", **bars)
     axes[0, 0].set_title("mean of networks, 95 % interval of the mean")
+    active = active.query(f"kind in ('RNN', 'NoLeak') and n_task in {N_TASKS}")  # units are ReLU
+    style.curve(axes[0, 1], active, y="value", estimator="mean", errorbar=None)
+    colors = active["kind"].map(style.COLORS)
+    axes[0, 1].scatter(active["n_task"], active["value"], s=9, c=colors, alpha=0.4)
     axes[0, 1].set_title("mean of networks, each as a dot")
-    for ax in axes[0]:
-        style.task_axis(ax, sorted({n for file in arc.values() for n in file["n_tasks"].tolist()}))
+    by_dim["x"] = by_dim["n_dim"] + 0.2 * by_dim["n_task"].map(N_TASKS_DIM.index) - 0.3
+    for ax, network in zip(axes[1:].flat, ("RNN", "gpt-2"), strict=False):
+        some = by_dim[by_dim["network"] == network]
+        style.curve(ax, some, "x", "value", "n_task", estimator="mean", **bars)
+        title = f"{style.NAMES.get(network, network)}, last stimulus step"
+        ax.set(xlabel="$D$", title=title, xticks=sorted(some["n_dim"].unique()))
     for ax, text in zip(axes.flat, "abcd", strict=False):
-        ax.set_ylabel("lifetime sparseness (%)" if text != "b" else "active units x stimuli (%)")
+        if text in "ab":
+            style.task_axis(ax, arc["n_task"])
+        ax.set_ylabel("active units x stimuli (%)" if text == "b" else "lifetime sparseness (%)")
         style.letter(ax, text)
         if ax.lines:
             ax.legend(title="$N_{task}$" if text in "cd" else None, ncols=1 + (text in "cd"))
@@ -46,11 +48,11 @@ def draw(folders):
     return fig
 
 
-def means(ax, x, rows, **look):
-    """Mean, lower and upper end of its interval, as (point, 3); no end beyond 0 to 100 %."""
-    mean, low, high = np.clip(rows, 0, 100).T
-    ax.errorbar(x, mean, [mean - low, high - mean], fmt="o-", ms=4, lw=1.5, capsize=2, **look)
+def interval(values):
+    """95 % interval of the mean, no end beyond 0 to 100 %."""
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    return np.clip((values.mean() - half, values.mean() + half), 0, 100)
 
 
 if __name__ == "__main__":
-    style.run(draw, "FigS6", ("FigS6/arc", "FigS6/HighDim"))
+    style.run(draw, "FigS6")

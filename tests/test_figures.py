@@ -1,236 +1,368 @@
-"""Figures draw from whatever lies in Data/, from any folder, without a display."""
+"""Figures draw what lies in a folder, ours or the authors', and say in a line what they lack."""
 
+import os
+import pickle
 import runpy
+import signal
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT, one_line, shell
 
+import paper
+import table
+import theory
 import util
 
+FIGURES = ROOT / "Figures"
+sys.path.insert(0, str(FIGURES))
 
-def test_fig3a_draws_from_files_in_the_layout_of_the_released_data(tmp_path):
-    rng = np.random.default_rng(0)
-    n_tasks = np.array([2, 3, 6, 12, 24])
-    for name in ("r_sq_RNN_CELoss", "r_sq_RNN_CELoss_ID"):  # no file of ours, no t, no sigma
-        util.save_npz(tmp_path / f"{name}.npz", r_sq=rng.random((5, 5, 4, 5)), n_tasks=n_tasks)
-    result = shell("Figures/Fig3a.py", tmp_path, cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
-    assert "r_sq_RNN_CELoss_quadrant.npz" in result.stderr  # says what it could not draw
-    assert (tmp_path / "Fig3a.png").read_bytes()[:4] == b"\x89PNG"
-    assert (tmp_path / "Fig3a.pdf").read_bytes()[:4] == b"%PDF"
+import style  # noqa: E402
 
-
-def test_fig3a_without_data_is_one_line(tmp_path):
-    result = shell("Figures/Fig3a.py", tmp_path)
-    assert result.returncode == 2 and one_line(result.stderr)
-    util.save_npz(tmp_path / "r_sq_RNN_CELoss.npz", n_tasks=np.arange(3))
-    result = shell("Figures/Fig3a.py", tmp_path)
-    assert result.returncode == 2 and "has no r_sq" in result.stderr
-
-
-def test_figures_of_several_networks_draw_from_files_in_the_released_layout(tmp_path):
-    rng = np.random.default_rng(0)
-    n_tasks = np.array([2, 24])
-    angles = np.full((2, 5, 4, 5, 2, 2), np.nan)
-    angles[..., 0, 1] = 90 + rng.normal(size=(2, 5, 4, 5))
-    for name in ("RNN_CELoss", "LSTM_CELoss", "gpt-2_CELoss", "RNN_NoLeak", "RNN_Quad"):
-        for end in ("", "_quadrant"):
-            r_sq = rng.random((2, 5, 4, 5))
-            util.save_npz(tmp_path / f"r_sq_{name}{end}.npz", r_sq=r_sq, n_tasks=n_tasks)
-        util.save_npz(tmp_path / f"decoders_{name}.npz", angles=angles, n_tasks=n_tasks)
-    for figure in ("Fig3bc", "FigS1"):
-        result = shell(f"Figures/{figure}.py", tmp_path, cwd=tmp_path)
-        assert result.returncode == 0, result.stderr
-        assert (tmp_path / f"{figure}.png").exists() and (tmp_path / f"{figure}.pdf").exists()
-    (tmp_path / "empty").mkdir()
-    for figure in ("Fig3bc", "FigS1", "FigTime"):
-        result = shell(f"Figures/{figure}.py", tmp_path / "empty")
-        assert result.returncode == 2 and one_line(result.stderr)
+NAMES = sorted(path.stem for path in FIGURES.glob("Fig*.py"))
+ANALYSES = ("Fig2", "Fig4", "FigS2", "FigS4", "FigS5", "FigS11")  # draw what analyze.py found
+QUADRANT, RELEASED = style.NAMES["quadrant"], style.NAMES["as_released"]
+FIG3A = ("RNN", (2, 3, 24))
+SOME = {  # a part of what the figure shows, and what it has to say on the rest
+    "Fig3a": ([FIG3A], None),
+    "Fig3bc": ([FIG3A, ("NoLeak", (2, 24))], "no kind LSTM"),
+    "Fig5a": ([("Bound", (24,), "stimulus", (500, 2000, 5000))], "no stimulus 1000"),
+    "Fig5b": ([FIG3A, ("nDim4", (3, 6)), ("nDim10", (3, 6)), ("gpt-2_nDim8", (6,))], "n_task 12"),
+    "Fig5c": ([FIG3A, ("Noise1", (3, 24)), ("Noise6", (3, 24))], "no n_sd_in 3"),
+    "FigContext": ([FIG3A, ("Context", (1,))], None),
+    "FigNoise": ([FIG3A, ("Anisot", (24,)), ("NoiseEnc", (24,))], "no kind Gumbel"),
+    "FigS1": ([FIG3A, ("Quad", (2, 24))], "no n_task 6"),
+    "FigS3b": ([FIG3A, ("Corr0.2", (24,)), ("Corr1", (24,))], "no corr 0.4"),
+    "FigS6": ([("RNN", (2, 3), "sparsity"), ("nDim4", (3,), "sparsity")], "no kind NoLeak"),
+    "FigTime": ([("LSTM", (24,), "step", (2, 3, 21, 22))], "no kind RNN"),
+}
 
 
-def test_r_sq_in_time_is_drawn(tmp_path):
-    r_sq = np.random.default_rng(0).random((4, 5, 4, 5))
-    for end in ("_ID", "_quadrant"):
-        util.save_npz(tmp_path / f"r_sq_LSTM{end}.npz", r_sq=r_sq, t=np.array([1, 5, 20, 20]))
-    result = shell("Figures/FigTime.py", tmp_path)
-    assert result.returncode == 0, result.stderr
-    assert (tmp_path / "FigTime.png").exists()
+def made_up(kind, n_tasks, series="", moments=(22,), measures=style.MEASURES, **settings):
+    """Rows of two networks per N_task of a kind in paper.py, r2 random from 0.5 to 0.9."""
+    rng, rows = np.random.default_rng(0), []
+    for config in paper.configs(kind, n_tasks, **{"runs": (0, 1), **settings}):
+        of_net = table.network_columns(config)
+        if series == "sparsity":
+            values = {"measure": ["sparsity", "active"], "value": rng.uniform(5, 95, 2)}
+            rows.append(pd.DataFrame(values).assign(**of_net, decoder="", series=""))
+            continue
+        decoder = "ridge" if series == "step" else "adam"
+        axes = {series or "step": moments, "measure": measures, "split": range(4), "fit": (0, 1)}
+        values = rng.uniform(0.5, 0.9, [len(labels) for labels in axes.values()])
+        more = {"t": 20, "sigma": 0.2, "angle": rng.normal(90, 5, values.size)}
+        of_net |= {"decoder": decoder, "series": series, **more}
+        rows.append(table.tidy(values, "r2", **axes).assign(**of_net))
+        if series == "step":
+            rows[-1]["t"] = rows[-1]["step"].clip(upper=21) - 1
+    return pd.concat(rows)
+
+
+def save(folder, *rows):
+    """A table of rows, of what `made_up` gives for tuples."""
+    rows = [made_up(*each) if isinstance(each, tuple) else each for each in rows]
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = pd.concat(rows).reindex(columns=table.COLUMNS)
+    rows.to_csv(folder / "results.csv", index=False)
+    return rows
 
 
 @pytest.fixture
-def draw(monkeypatch, capsys):
-    """draw('Fig2', folder) runs Figures/Fig2.py here; returns exit code, stderr."""
+def figure(monkeypatch, capsys, tmp_path):
+    """figure(name, *arguments) runs the script from another folder; exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(style.plt.rcParams, "savefig.dpi", 40)
 
-    def run(figure, *args):
-        monkeypatch.syspath_prepend(ROOT / "Figures")
-        monkeypatch.setattr(sys, "argv", [f"{figure}.py", *map(str, args)])
+    def run(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
         code = 0
         try:
-            runpy.run_path(str(ROOT / f"Figures/{figure}.py"), run_name="__main__")
-        except SystemExit as error:
-            code = error.code
-        return code, capsys.readouterr().err
+            runpy.run_path(str(FIGURES / f"{name}.py"), run_name="__main__")
+        except SystemExit as stopped:
+            code = stopped.code
+        return code, *capsys.readouterr()
 
     return run
 
 
-def analysis(folder, n_task, network="RNN"):
-    """Files as analyze.py writes them, for two networks of 6 units, of which 2 are silent."""
-    rng, n = np.random.default_rng(0), n_task
-    x, kept = rng.uniform(-0.5, 0.5, (2, 9, 2)), rng.random((2, 2, 7)) < 0.8
-    eigenvalues = rng.random((2, 2, 7, 6)) * np.exp(1j * rng.random((2, 2, 7, 6)))
-    correlation = rng.uniform(-0.7, 0.7, (2, 6, 2))
-    correlation[:, :2] = np.nan
-    fine = np.linspace(-0.5, 0.5, 9)
-    logits = fine[:, None, None] * np.arange(1, n + 1) - fine[None, :, None]
-    files = {
-        "lines": {
-            "x": fine,
-            "logits": np.stack([logits, logits]),
-            "x_labels": fine,
-            "labels": np.stack([logits > 0.1] * 2).astype(np.uint8),
-            "n_task": [n, n],
-            "n_dim": 2,
-        },
-        "one_trial": {
-            "time": 100 * np.arange(5),
-            "inputs": rng.random((2, 5, 3)),
-            "rates": rng.random((2, 5, 6)),
-            "decoded": rng.random((2, 5, 2)),
-            "x": x[:, 0],
-            "outputs": rng.random((2, 5, n)),
-            "range": [0, 1],
-            "evidence": [1, 3],
-            "n_task": [n, n],
-        },
-        "pca": {
-            "conditions": ["noiseless, last stimulus step", "noiseless, all steps"],
-            "share": np.full((2, 2, 6), 1 / 6),
-        },
-        "trajectories": {
-            "trajectory": rng.random((2, 9, 5, 3)),
-            "x": x,
-            "share": np.full((2, 3), 0.3),
-            "points": rng.random((2, 2, 7, 3)),
-            "kept": kept,
-        },
-        "spectrum": {
-            "eigenvalues": eigenvalues,
-            "amplification": -1 / np.log(np.abs(eigenvalues)),
-            "kept": kept,
-            "n_lead": 2,
-        },
-        "rate_maps": {"rates": rng.random((2, 4, 4, 6)), "correlation": correlation},
-        "encoder": {"x": x, "projected": rng.random((2, 9, 3)), "share": np.full((2, 4), 0.25)},
-    }
-    for name, arrays in files.items():
-        util.save_npz(folder / f"{name}.npz", **arrays, networks=[f"{network}_run0", "_run1"])
+@pytest.fixture
+def axes(monkeypatch):
+    """axes(name, folder): those of the figure, not written."""
+
+    def draw(name, folder):
+        monkeypatch.setattr(style, "DATA", folder)
+        style.LEFT_OUT.clear()
+        return runpy.run_path(str(FIGURES / f"{name}.py"))["draw"]().axes
+
+    yield draw
+    style.plt.close("all")
 
 
-def r_sq_files(folder, name, n_tasks, ends=("", "_ID", "_quadrant")):
-    """r2 in the released layout."""
-    values = np.random.default_rng(0).uniform(0.5, 0.9, (len(n_tasks), 5, 4, 5))
-    for end in ends:
-        util.save_npz(folder / f"r_sq_{name}{end}.npz", r_sq=values, n_tasks=n_tasks)
+def curves(ax):
+    """Lines of a panel by their label."""
+    return {line.get_label(): line for line in ax.lines}
+
+
+def analysis(folder, condition):
+    """A folder with what analyze.py found, as in Data/Analysis/."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (ROOT / "Data/Analysis" / condition).glob("*.npz"):
+        (folder / path.name).symlink_to(path)
 
 
 @pytest.fixture(scope="module")
-def data_root(tmp_path_factory):
-    """A folder with subfolders as in Data/."""
+def data(tmp_path_factory):
+    """A folder as Data/: a table with all of `SOME`, and analyses."""
     root = tmp_path_factory.mktemp("Data")
-    for kind, n_task in (("RNN", 24), ("RNN", 2), ("gpt-2", 24), ("Multiply", 24), ("Bound", 24)):
-        analysis(root / f"Analysis/{kind}_nTask{n_task}", n_task, kind)
-    r_sq_files(root / "FigS4", "Multiply", [24])
-    r_sq_files(root / "FigS5c", "Bound", [2, 24], ("", "_quadrant"))
-    r_sq_files(root / "Fig3a", "RNN_CELoss", [2, 24], ("", "_quadrant"))
+    for kind in ("RNN_nTask24", "RNN_nTask2", "gpt-2_nTask24", "Multiply_nTask24", "Bound_nTask24"):
+        analysis(root / "Analysis" / kind, kind)
+    some = {each for rows, _ in SOME.values() for each in rows}
+    save(root, *sorted(some, key=str), ("Multiply", (24,)), ("Bound", (2, 24)))
     return root
 
 
-ANALYSES = ("2", "4", "S2", "S4", "S5", "S11")  # figures that draw what analyze.py found
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_draws_what_is_there_and_says_what_it_leaves_out(figure, data, tmp_path, name):
+    code, out, err = figure(name, data, tmp_path / "pictures")
+    assert code == 0, err
+    picture = tmp_path / "pictures" / f"{name}.png"
+    assert out.strip() == str(picture) and picture.read_bytes()[:4] == b"\x89PNG"
+    assert picture.with_suffix(".pdf").read_bytes()[:4] == b"%PDF"
+    lines = err.splitlines()
+    assert all(line.endswith("left out") for line in lines) and len(lines) == len(set(lines))
+    said = SOME.get(name, ([], "n_task" if name == "FigS5" else None))[1]
+    assert said in err if said else not lines
 
 
-@pytest.mark.parametrize("figure", ANALYSES)
-def test_figures_draw_from_a_folder_laid_out_as_data(data_root, draw, figure):
-    assert draw(f"Fig{figure}", data_root) == (0, "")  # nothing is left out
-    assert (data_root / f"Fig{figure}.png").read_bytes()[:4] == b"\x89PNG"
-    assert (data_root / f"Fig{figure}.pdf").read_bytes()[:4] == b"%PDF"
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_without_its_data_is_one_line(figure, tmp_path, name):
+    if name in ("Fig5a", "Fig5b", "Fig5c", "FigS3b", "FigNoise", "FigContext"):
+        save(tmp_path, FIG3A)  # is not enough
+    code, _, err = figure(name, tmp_path)
+    assert code == 2 and one_line(err) and str(tmp_path) in err
+    assert f"`python sweep.py {name[3:]}" in err or name in ANALYSES
+    assert not list(tmp_path.glob("*.p*"))
 
 
-@pytest.mark.parametrize("figure", ("2", "S2", "S5"))
-def test_figures_draw_one_analysis_and_say_what_they_leave_out(tmp_path, draw, figure):
-    analysis(tmp_path / "mine", 3)
-    code, error = draw(f"Fig{figure}", tmp_path / "mine")
-    assert code == 0
-    assert ("left out" in error) == (figure == "S5")  # r2
-    assert (tmp_path / f"mine/Fig{figure}.png").exists()
+def test_one_measure_is_enough(figure, tmp_path):
+    for name in ("Fig5c", "FigNoise", "FigContext", "FigS3b"):
+        kinds = [kind for kind in SOME[name][0] if kind != FIG3A]
+        save(tmp_path / name, *(made_up(*kind, measures=("as_released",)) for kind in kinds))
+        code, _, err = figure(name, tmp_path / name)
+        assert code == 0 and "no measure quadrant" in err, err
 
 
-def test_a_contrast_that_is_not_there_is_left_out(tmp_path, draw):
-    analysis(tmp_path / "Analysis/RNN_nTask24", 24)
-    code, error = draw("FigS11", tmp_path)
-    assert code == 0 and one_line(error)
-    assert "RNN_nTask2/" in error and (tmp_path / "FigS11.png").exists()
+def test_figures_draw_from_the_released_layout_without_a_display(tmp_path):
+    rng, n_tasks = np.random.default_rng(0), np.array([2, 24])
+    angles = np.full((2, 5, 4, 5, 2, 2), np.nan)
+    angles[..., 0, 1] = rng.normal(90, 1, (2, 5, 4, 5))
+    for name in ("RNN_CELoss", "LSTM_CELoss", "gpt-2_CELoss", "RNN_NoLeak", "RNN_Quad"):
+        r_sq = rng.random((2, 5, 4, 5))  # no file of ours, no t, no sigma
+        util.save_npz(tmp_path / f"r_sq_{name}.npz", r_sq=r_sq, n_tasks=n_tasks)
+        util.save_npz(tmp_path / f"decoders_{name}.npz", angles=angles, n_tasks=n_tasks)
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "MPLBACKEND")}
+    result = shell("Figures/all.py", tmp_path, tmp_path / "new", cwd=tmp_path, env=environment)
+    assert result.returncode == 0, result.stdout + result.stderr
+    lines = {line.split()[0]: line for line in result.stdout.splitlines()}
+    drawn = {name for name in lines if " drawn " in lines[name]}
+    assert sorted(lines) == NAMES and drawn == {"Fig3a", "Fig3bc", "FigS1"}
+    assert all("1 left out" in lines[name] for name in drawn)
+    assert all(f"{name:10} no data" in lines[name] for name in set(NAMES) - drawn)
+    assert (tmp_path / "new/Fig3bc.pdf").exists()
 
 
-@pytest.mark.parametrize("figure", (*ANALYSES, "S6"))
-def test_figures_without_data_are_one_line(tmp_path, draw, figure):
-    code, error = draw(f"Fig{figure}", tmp_path)
-    assert code == 2 and one_line(error) and str(tmp_path) in error
+def test_all_figures_fail_in_a_line(figure, tmp_path):
+    for argument in (tmp_path / "absent", "--help"):
+        code, out, err = figure("all", argument)
+        assert code == 2 and one_line(err) and not out
+    (tmp_path / "results.csv").write_text("cut off")
+    code, out, _ = figure("all", tmp_path)
+    assert code == 1 and "FAILED" in out and "drawn" not in out
 
 
-def test_an_analysis_without_one_of_its_arrays_is_one_line(tmp_path, draw):
-    analysis(tmp_path, 3)
-    util.save_npz(tmp_path / "spectrum.npz", eigenvalues=np.ones((1, 2, 3, 4)))
-    code, error = draw("FigS2", tmp_path)
-    assert code == 2 and "has no amplification" in error
-
-
-def test_sparseness_is_drawn_from_files_in_the_released_layout(tmp_path, draw):
+def test_sparseness_is_drawn_from_files_in_the_released_layout(figure, tmp_path):
     rng = np.random.default_rng(0)
-    for folder, names in (
-        ("arc", ("RNN", "LSTM", "gpt-2")),
-        ("HighDim", ("nDim2_RNN", "nDim4_RNN", "nDim2_gpt-2", "nDim4_gpt-2")),
+    for name in ("arc/sparsity_RNN", "arc/sparsity_LSTM", "HighDim/sparsity_nDim4_RNN"):
+        values = rng.uniform(50, 90, (3, 5))
+        ends = np.stack([values.min(1), values.max(1)])  # (2, n_tasks)
+        arrays = {"sparsity": values, "confidence_intervals": ends, "n_tasks": [3, 6, 12]}
+        util.save_npz(tmp_path / f"FigS6/{name}.npz", **arrays)
+    assert figure("FigS6", tmp_path)[0] == 0
+    code, _, err = figure("FigS6", tmp_path / "FigS6/arc")
+    assert code == 0 and "n_dim 4" in err  # no nDim
+    assert (tmp_path / "FigS6/arc/FigS6.png").exists()
+
+
+@pytest.mark.parametrize(
+    "name, folder, kind, left_out",
+    [
+        ("Fig2", "", "RNN_nTask2", ""),
+        ("FigS2", "", "RNN_nTask24", ""),
+        ("FigS5", "", "Bound_nTask24", "no data yet"),
+        ("FigS11", "Analysis/RNN_nTask24", "RNN_nTask24", "RNN_nTask2/"),  # the contrast
+    ],
+)
+def test_figures_draw_one_analysis(figure, tmp_path, name, folder, kind, left_out):
+    analysis(tmp_path / folder, kind)
+    code, _, err = figure(name, tmp_path)
+    assert code == 0 and left_out in err and len(err.splitlines()) == bool(left_out)
+
+
+class Code:
+    def __reduce__(self):
+        return print, ("code from a file was run",)
+
+
+def test_a_bad_file_is_one_line_and_runs_nothing(figure, tmp_path):
+    analysis(tmp_path, "RNN_nTask2")
+    (tmp_path / "spectrum.npz").unlink()
+    for bad in ({}, {"kept": np.array([Code()], dtype=object)}):
+        np.savez(tmp_path / "spectrum.npz", eigenvalues=np.ones((2, 2, 3, 4)), n_lead=2, **bad)
+        code, out, err = figure("FigS2", tmp_path)
+        assert code == 2 and one_line(err) and "has no kept" in err and not out
+    bad = tmp_path / "r_sq_RNN_CELoss.npz"
+    for write in (
+        lambda: np.savez(bad, n_tasks=np.arange(3)),
+        lambda: np.savez(bad, r_sq=np.array([Code()], dtype=object)),
+        lambda: bad.write_bytes(pickle.dumps(Code())),
     ):
-        for name in names:
-            values = rng.uniform(50, 90, (3, 5))
-            ends = np.stack([values.min(1), values.max(1)])  # (2, n_tasks)
-            arrays = {"sparsity": values, "confidence_intervals": ends, "n_tasks": [3, 6, 12]}
-            util.save_npz(tmp_path / f"FigS6/{folder}/sparsity_{name}.npz", **arrays)
-    result = shell("Figures/FigS6.py", tmp_path, cwd=tmp_path)
-    assert result.returncode == 0 and result.stderr == ""
-    assert (tmp_path / "FigS6.png").exists()
-    code, error = draw("FigS6", tmp_path / "FigS6/arc")
-    assert code == 0 and one_line(error)  # no nDim
+        write()
+        code, out, err = figure("Fig3a", tmp_path)
+        assert code == 2 and one_line(err) and bad.name in err and not out
 
 
-def test_results_table_in_the_readme_is_the_one_the_data_give():
-    result = shell("results.py", "--check")
-    assert result.returncode == 0, result.stderr
+def test_a_failure_is_one_line_and_leaves_what_was_there(figure, monkeypatch, tmp_path):
+    save(tmp_path, FIG3A)
+    assert figure("Fig3a", tmp_path)[0] == 0
+    before = {path: path.read_bytes() for path in tmp_path.glob("Fig3a.*")}
+    a_file = tmp_path / "results.csv"
+    for arguments in ((tmp_path, a_file), (tmp_path / "absent",), ("--help",), "abc"):
+        code, _, err = figure("Fig3a", *arguments)
+        assert code == 2 and one_line(err)
+    a_file.write_text("condition,network\nRNN,")
+    code, _, err = figure("Fig3a", tmp_path)
+    assert code == 2 and one_line(err) and "results.csv" in err
+    monkeypatch.setattr(style, "rows", lambda *_: signal.raise_signal(signal.SIGINT))
+    assert figure("Fig3a", tmp_path) == (130, "", "Fig3a: interrupted\n")
+    assert before == {path: path.read_bytes() for path in tmp_path.glob("Fig3a.*")}
 
 
-def test_the_table_of_figure_3a_goes_on_once_all_of_it_is_there(monkeypatch, tmp_path):
-    import results
+def medians(rows, by, measure="quadrant"):
+    """Median of r2 for each value of a column."""
+    return rows[rows["measure"] == measure].groupby(by)["r2"].median().to_numpy()
 
-    whole = ROOT / "Data/Fig3a"
-    names = [path.name for path in whole.glob("r_sq*.npz")]
-    monkeypatch.setattr(results, "ROOT", tmp_path)
-    for name in names:
-        path = tmp_path / "Data/Fig3a" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes((whole / name).read_bytes())
-    table = results.fig3a()
-    assert "`python sweep.py 3a`" in table
-    more = tmp_path / "Data/Fig3a_more"
-    more.mkdir()
-    for name in names:
-        if "ridge" not in name:
-            (more / name).write_bytes((whole / name).read_bytes())
-    assert results.fig3a() == table  # half made
-    for name in names:
-        arrays = util.load_npz(whole / name)
-        del arrays["sha256"]
-        util.save_npz(more / name, **{**arrays, "n_tasks": 100 * arrays["n_tasks"]})
-    rows = [line.split("|")[1].strip() for line in results.fig3a().splitlines() if "|" in line]
-    assert rows[2:] == ["2", "3", "6", "12", "24", "200", "300", "600", "1200", "2400"]
+
+def test_fig3a_draws_any_n_task_with_medians_and_quartiles(axes, tmp_path):
+    more = made_up("RNN", (48,), measures=("quadrant", "as_released"))
+    rows = save(tmp_path, ("RNN", (5, 2, 24)), more)
+    (ax,) = axes("Fig3a", tmp_path)
+    lines = curves(ax)
+    for name, measure in ((QUADRANT, "quadrant"), (RELEASED, "as_released")):
+        assert lines[name].get_xdata().tolist() == [2, 5, 24, 48]
+        np.testing.assert_allclose(lines[name].get_ydata(), medians(rows, "n_task", measure))
+    assert lines[style.NAMES["ID"]].get_xdata().tolist() == [2, 5, 24]
+    assert ax.get_title().startswith("RNN, 2 networks per point")
+    np.testing.assert_allclose(lines[style.NAMES["theory"]].get_ydata(), 0.976)
+    band = ax.collections[1].get_paths()[0].vertices[:, 1]  # ID is the first
+    some = rows.query("measure == 'quadrant' and n_task == 2")["r2"]
+    assert all(np.isclose(band, q).any() for q in np.percentile(some, [25, 75]))
+
+
+def test_other_networks_do_not_slip_into_a_curve(axes, tmp_path):
+    others = ({"n_neu": 128}, {"seed": 1}, {"n_batch": 200}, {"n_sd_in": 2.5}, {"decision": 200})
+    rows = [made_up("RNN", (2, 24), **other) for other in others]
+    rows += [made_up("LSTM", (2, 24), n_neu=8), made_up("Corr0.2", (24,), n_neu=128)]
+    rows += [made_up("Corr0.2", (2, 24)).assign(decoder="ridge"), made_up("RNN", (24,), "step")]
+    own = save(tmp_path / "own", ("RNN", (2, 24)), ("Corr1", (24,)))
+    save(tmp_path / "all", own, *rows)
+    for name in ("Fig3a", "Fig3bc", "FigS3b"):
+        alone, among = axes(name, tmp_path / "own"), axes(name, tmp_path / "all")
+        for one, other in zip(alone, among, strict=True):
+            assert list(curves(one)) == list(curves(other))
+            for a, b in zip(one.lines, other.lines, strict=True):
+                np.testing.assert_array_equal(a.get_ydata(), b.get_ydata())
+
+
+def test_a_folder_of_shorter_trainings_is_drawn(axes, tmp_path):
+    save(tmp_path, made_up("RNN", (2, 24), n_batch=200), made_up("gpt-2", (2, 24), n_batch=50))
+    assert QUADRANT in curves(axes("Fig3a", tmp_path)[0])
+    assert {"RNN", "GPT-2"} <= set(curves(axes("Fig3bc", tmp_path)[0]))
+    save(tmp_path, made_up("RNN", (2, 24), n_batch=200), made_up("RNN", (24,), n_batch=50))
+    with pytest.raises(style.Missing, match="sweep"):
+        axes("Fig3a", tmp_path)
+
+
+def test_a_new_architecture_has_its_name_and_a_colour(axes, monkeypatch, tmp_path):
+    save(tmp_path, ("RNN", (2, 24)), ("LSTM", (2, 24)))
+    for known in (style.COLORS, paper.KINDS):
+        monkeypatch.delitem(known, "LSTM")
+    lines = curves(axes("Fig3bc", tmp_path)[0])
+    assert lines["LSTM"].get_color() not in style.COLORS.values()
+
+
+def test_fig5a_has_steps_and_the_theory_with_the_decision_step(axes, tmp_path):
+    rows = save(tmp_path, ("Bound", (24,), "stimulus", (500, 2000, 5000)))
+    lines = curves(axes("Fig5a", tmp_path)[0])
+    assert lines[QUADRANT].get_xdata().tolist() == [5, 20, 50]
+    np.testing.assert_allclose(lines[QUADRANT].get_ydata(), medians(rows, "stimulus"))
+    line = lines[r"theory, $1 - 12\sigma^2/(t+1)$"]
+    np.testing.assert_allclose(line.get_ydata(), 1 - 0.48 / (line.get_xdata() + 1))
+
+
+def test_fig5b_draws_the_held_out_test_and_marks_too_few_tasks(axes, tmp_path):
+    high = [made_up(kind, (3, 6), measures=("quadrant", "ID")) for kind in ("nDim4", "nDim10")]
+    rows = save(tmp_path, ("RNN", (3, 6)), *high)
+    lines = [line for line in axes("Fig5b", tmp_path)[0].lines if len(line.get_xdata())]
+    curve = next(line for line in lines if line.get_label().startswith("$N_{task}=3$, 2 net"))
+    rows = rows[rows["n_task"] == 3]
+    np.testing.assert_allclose(curve.get_ydata(), medians(rows, "n_dim"))
+    few = next(line for line in lines if str(line.get_markerfacecolor()) == "w")
+    released = next(line for line in lines if line.get_marker() == "x")
+    np.testing.assert_allclose(few.get_ydata(), medians(rows, "n_dim")[1:])  # D = 4, 10 > 3
+    np.testing.assert_allclose(released.get_ydata(), medians(rows, "n_dim", "as_released"))
+    within = next(line for line in lines if line.get_linestyle() == ":")
+    np.testing.assert_allclose(within.get_ydata(), medians(rows, "n_dim", "ID"))
+
+
+def test_fig5c_says_how_far_below_theory(axes, tmp_path):
+    rows = pd.concat([made_up(f"Noise{n}", (6,), measures=("quadrant",)) for n in (1, 6)])
+    noise = rows["settings"].str.extract(r"n_sd_in=(\d)")[0].astype(int)
+    save(tmp_path, rows.assign(r2=1 - 0.6 * (noise / 10) ** 2 - noise / 100))
+    line = axes("Fig5c", tmp_path)[1].lines[0]
+    assert "2 networks" in line.get_label() and "0.01 to 0.06 below theory" in line.get_label()
+    np.testing.assert_allclose(line.get_xdata(), [0.1, 0.6])
+
+
+@pytest.mark.parametrize("authors", (False, True))
+def test_fig_s3b_names_medians_below_its_axis(axes, tmp_path, authors):
+    if authors:  # quartiles alone
+        perc = np.array([[-0.9, 0.8], [-0.5, 0.9], [0.1, 0.95]])
+        util.save_npz(tmp_path / "FigS3b/correlated.npz", perc=perc, corr=np.array([1.0, 0.0]))
+    else:
+        low = made_up("Corr1", (24,), measures=("quadrant",)).assign(r2=-0.5)
+        save(tmp_path, ("Corr0.8", (24,)), made_up("Corr1", (24,), measures=("ID",)), low)
+    (ax,) = axes("FigS3b", tmp_path)
+    (named,) = ax.texts
+    x, y = named.get_position()
+    assert named.get_text().startswith("-0.50") and x == 1 and -0.5 < ax.get_ylim()[0] < y
+
+
+def test_fig_s6_has_the_t_interval_of_the_mean(axes, tmp_path):
+    rows = made_up("LSTM", (2, 24), "sparsity")
+    save(tmp_path, rows.assign(value=[40, 0, 60, 0, 99, 0, 97, 0]))  # each second: active units
+    ax = axes("FigS6", tmp_path)[0]
+    assert curves(ax)["LSTM"].get_ydata().tolist() == [50, 98]
+    ends = [bar[:, 1].tolist() for bar in ax.collections[0].get_segments()]
+    expected = [[0, 100], [98 - 12.7062, 100]]  # Student's t of one degree of freedom
+    np.testing.assert_allclose(ends, expected, rtol=1e-5)
+
+
+def test_ceilings_of_other_noise_are_those_of_least_squares():
+    assert theory.r2_mean(20) == pytest.approx(0.976)
+    assert theory.r2_anisotropic(20) == pytest.approx(0.94)
+    lag = np.abs(np.subtract.outer(np.arange(20), np.arange(20)))
+    variance = 0.2**2 / np.linalg.solve(0.7**lag, np.ones(20)).sum()
+    assert theory.r2_autocorrelated(20) == pytest.approx(1 - 12 * variance)
+    assert theory.r2_autocorrelated(20, a=0) == pytest.approx(0.976)
