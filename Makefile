@@ -12,24 +12,26 @@ DEMO = demo/$(DEMO_BATCHES)_batches
 
 setup: .venv/installed
 
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt requirements.lock
 	test -x $(PY) || $(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet -r requirements.txt
+	$(PY) -m pip install --quiet -r requirements.lock || { \
+		echo "requirements.lock does not fit this Python or machine; installing requirements.txt"; \
+		$(PY) -m pip install --quiet -r requirements.txt; }
 	touch $@
 
 demo: setup
 	$(PY) train.py --n_task 2 3 6 12 24 --runs 0 1 --n_batch $(DEMO_BATCHES) --out $(DEMO)
-	$(PY) generalize.py --networks $(DEMO) --n_fit 3 --every_measure --out $(DEMO)/r_sq_RNN_CELoss.npz
-	$(PY) Figures/Fig3a.py $(DEMO)
-	cp $(DEMO)/Fig3a.png demo/Fig3a.png
+	$(PY) generalize.py --networks $(DEMO) --n_fit 3 --out $(DEMO)/results.csv
+	$(PY) Figures/Fig3a.py $(DEMO) demo
 	@echo "Look at demo/Fig3a.png"
 
 test: lint
-	$(PY) -m pytest -q
+	$(PY) -m pytest -q -n auto --dist loadfile
 
 lint: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 format: setup
 	$(PY) -m ruff check --fix .
@@ -37,11 +39,10 @@ format: setup
 
 figures: setup
 	$(PY) Figures/all.py
-	$(PY) results.py
 	$(PY) report.py
 
 tasks: setup
 	$(PY) tasks.py --plot Figures/Tasks.png
 
 clean:
-	rm -rf .venv demo .pytest_cache .ruff_cache
+	rm -rf .venv demo .pytest_cache .ruff_cache .mypy_cache

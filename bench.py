@@ -1,6 +1,6 @@
-"""How fast training and decoding are, as ratios measured in one run (on an idle machine).
+"""How fast training, decoding and the search for fixed points are (on an idle machine).
 
-    python bench.py > Data/bench.md && python results.py    for the table in README.md
+    python bench.py > Data/bench.md && python report.py    for the table in README.md
 
 Ours against the conventional way, written out below: one network, trials from a neurogym Dataset,
 a Python loop over steps with nn.Linear, torch.optim.Adam. Rounds of both alternate, so that a
@@ -10,18 +10,17 @@ against its stock module (torch.nn, Hugging Face), looped one network at a time.
 fixed points against first-order steps.
 """
 
-import ctrl_c  # noqa: F401
-
-# isort: split
 import math
+import multiprocessing
 import os
 import resource
-import statistics
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import neurogym
 import numpy as np
@@ -29,12 +28,14 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-import analyze
+import batches
+import decoders
 import fixed_points
-import generalize
+import settings
 import tasks
-import train
+import training
 import util
+from checkpoint import load_ensemble
 from model import NETWORKS
 from util import UserError
 
@@ -56,17 +57,13 @@ class Config:
     device: Literal["auto", "cpu", "cuda"] = "cpu"  # of our side
 
 
-# ------------------------------------------------------------------ the conventional way
-
-
 class PlainTask(tasks.TrialEnv):
     """The classification task as one would write it for neurogym alone."""
 
     def __init__(self, dt=100, n_task=24, sigma=0.2):
         super().__init__(dt=dt)
         self.timing = dict(tasks.TIMING)
-        self.tan = np.tan((np.arange(n_task) + 0.5) * np.pi / n_task)
-        self.sigma = sigma
+        self.tan, self.sigma = np.tan((np.arange(n_task) + 0.5) * np.pi / n_task), sigma
         names = {"fixation": 0, "stimulus": [1, 2]}
         self.observation_space = tasks.spaces.Box(-np.inf, np.inf, shape=(3,), name=names)
         self.action_space = tasks.gymnasium.spaces.Box(-1, 1, (n_task,), np.float32)
@@ -85,70 +82,88 @@ class PlainTask(tasks.TrialEnv):
         return self.ob_now, 0.0, False, False, {"new_trial": False}
 
 
-class Conventional:
-    """One network, trained or decoded one batch at a time."""
+class Loop(nn.Module):
+    """A vanilla RNN as a Python loop over steps; called as torch.nn.RNN."""
 
-    def __init__(self, n_task, n_step=22, batch_sz=16):
-        self.data = neurogym.Dataset(PlainTask(n_task=n_task), batch_size=batch_sz, seq_len=n_step)
-        self.encoder = nn.Sequential(
-            nn.Linear(2, 100), nn.ReLU(), nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 40)
-        ).requires_grad_(False)
+    def __init__(self):
+        super().__init__()
         self.inp, self.rec = nn.Linear(41, 64), nn.Linear(64, 64)
-        self.out, self.decoder = nn.Linear(64, n_task), nn.Linear(64, 2)
-        trained = [*self.inp.parameters(), *self.rec.parameters(), *self.out.parameters()]
-        self.adam = torch.optim.Adam(trained, lr=1e-3)
-        self.decoder_adam = torch.optim.Adam(self.decoder.parameters(), lr=3e-3)
 
-    def rates(self, inputs):
-        """States of all steps, (time, trial, unit)."""
-        u = torch.cat([inputs[..., :1], self.encoder(inputs[..., 1:])], -1)
-        r, states = torch.zeros(inputs.shape[1], 64), []
-        for u_t in u:
+    def forward(self, u):
+        r, states = torch.zeros(len(u), 64), []
+        for u_t in u.unbind(1):
             r = torch.relu(self.inp(u_t) + self.rec(r))
             states.append(r)
-        return torch.stack(states)
-
-    def batch(self):
-        """One batch as tensors."""
-        return [torch.as_tensor(x, dtype=torch.float32) for x in self.data()]
-
-    def train(self):
-        """One batch of training."""
-        inputs, targets = self.batch()
-        output = torch.sigmoid(self.out(self.rates(inputs)))
-        loss = nn.functional.binary_cross_entropy(output, (targets + 1) / 2)
-        self.adam.zero_grad()
-        loss.backward()
-        self.adam.step()
-
-    def decode(self):
-        """One batch of a decoder's training; the target stands in for x*."""
-        inputs, targets = self.batch()
-        with torch.no_grad():
-            h = self.rates(inputs)[-1]
-        loss = nn.functional.mse_loss(self.decoder(h), targets[-1, :, :2])
-        self.decoder_adam.zero_grad()
-        loss.backward()
-        self.decoder_adam.step()
+        return torch.stack(states, 1), None
 
 
 class Hugging(nn.Module):
-    """Hugging Face's GPT-2 on continuous inputs."""
+    """Hugging Face's GPT-2 on continuous inputs; called as torch.nn.RNN."""
 
-    def __init__(self, n_in=41, n_neu=64, n_step=22):
+    def __init__(self):
         super().__init__()
         from transformers import GPT2Config, GPT2Model
 
-        sizes = {"n_embd": n_neu, "n_layer": 1, "n_head": 8, "n_positions": n_step}
-        settings = GPT2Config(vocab_size=1, bos_token_id=None, eos_token_id=None, **sizes)
-        self.project, self.gpt2 = nn.Linear(n_in, n_neu), GPT2Model(settings)
+        sizes = {"n_embd": 64, "n_layer": 1, "n_head": 8, "n_positions": 22}
+        own = GPT2Config(vocab_size=1, bos_token_id=None, eos_token_id=None, **sizes)
+        self.project, self.gpt2 = nn.Linear(41, 64), GPT2Model(own)
 
     def forward(self, u):
-        """(trial, time, channel) -> representation, as a recurrent module's first output."""
         return self.gpt2(inputs_embeds=self.project(u), use_cache=False).last_hidden_state, None
 
 
-STOCK = {
+class Plain:
+    """One network, trained or decoded one batch at a time.
+
+    The conventional way: a loop over steps, trials from neurogym's Dataset. A stock module has
+    trials from our sampler.
+    """
+
+    def __init__(self, body: nn.Module, n_task: int, conventional: bool = False):
+        self.body, self.encoder = (
+            body,
+            nn.Sequential(
+                nn.Linear(2, 100), nn.ReLU(), nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 40)
+            ).requires_grad_(False),
+        )
+        self.out, self.decoder = nn.Linear(64, n_task), nn.Linear(64, 2)
+        self.adam = torch.optim.Adam([*body.parameters(), *self.out.parameters()], lr=1e-3)
+        self.decoder_adam = torch.optim.Adam(self.decoder.parameters(), lr=3e-3)
+        if conventional:
+            self.data = neurogym.Dataset(PlainTask(n_task=n_task), batch_size=16, seq_len=22)
+        else:
+            task = tasks.LinearClassificationCentOut(n_task=n_task)
+            self.data = batches.Batches([task], [util.generator(0)], 16)
+
+    def batch(self):
+        """Inputs (trial, time, channel), representation (trial, time, unit), targets."""
+        inputs, targets = next(self.data)
+        if isinstance(inputs, np.ndarray):  # (time, trial, ...)
+            inputs, targets = (torch.tensor(x).float().transpose(0, 1) for x in (inputs, targets))
+        else:  # (1 network, ...), targets of the decision step alone
+            inputs, targets = inputs[0], nn.functional.pad(targets[0], (0, 0, 21, 0))
+        u = torch.cat([inputs[..., :1], self.encoder(inputs[..., 1:])], -1)
+        return u, targets
+
+    def train(self) -> None:
+        """One batch of training."""
+        u, targets = self.batch()
+        logits, goal = self.out(self.body(u)[0]), (targets + 1) / 2
+        self.adam.zero_grad()
+        nn.functional.binary_cross_entropy_with_logits(logits, goal).backward()
+        self.adam.step()
+
+    def decode(self) -> None:
+        """One batch of a decoder's training; the target stands in for x*."""
+        u, targets = self.batch()
+        with torch.no_grad():
+            h = self.body(u)[0][:, -1]
+        self.decoder_adam.zero_grad()
+        nn.functional.mse_loss(self.decoder(h), targets[:, -1, :2]).backward()
+        self.decoder_adam.step()
+
+
+STOCK: dict[str, Callable[[], nn.Module]] = {
     "RNN": lambda: nn.RNN(41, 64, nonlinearity="relu", batch_first=True),
     "LSTM": lambda: nn.LSTM(41, 64, batch_first=True),
     "GRU": lambda: nn.GRU(41, 64, batch_first=True),
@@ -156,35 +171,10 @@ STOCK = {
 }
 
 
-class Stock:
-    """One network around a stock module; its trials come from our sampler, as ours do."""
-
-    def __init__(self, network, n_task):
-        task = tasks.LinearClassificationCentOut(n_task=n_task)
-        self.data = tasks.Batches([task], [util.generator(0)], 16)
-        self.encoder = nn.Sequential(
-            nn.Linear(2, 100), nn.ReLU(), nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 40)
-        ).requires_grad_(False)
-        self.body, self.out = STOCK[network](), nn.Linear(64, n_task)
-        self.adam = torch.optim.Adam([*self.body.parameters(), *self.out.parameters()], lr=1e-3)
-
-    def train(self):
-        """One batch of training."""
-        inputs, targets = (x[0] for x in next(self.data))
-        u = torch.cat([inputs[..., :1], self.encoder(inputs[..., 1:])], -1)
-        logits = self.out(self.body(u)[0])
-        goal = torch.full_like(logits, 0.5)
-        goal[:, -1:] = (targets + 1) / 2
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, goal)
-        self.adam.zero_grad()
-        loss.backward()
-        self.adam.step()
-
-
 # ------------------------------------------------------------------ measuring
 
 
-def seconds_per_call(call, seconds):
+def seconds_per_call(call: Callable[[], Any], seconds: float) -> float:
     """Mean time of `call` over about `seconds`."""
     start, n = time.perf_counter(), 0
     while n == 0 or time.perf_counter() - start < seconds:
@@ -195,167 +185,134 @@ def seconds_per_call(call, seconds):
     return (time.perf_counter() - start) / n
 
 
-def matrix_peak(device, n=2048):
+def matrix_peak(device: torch.device, n: int = 2048) -> float:
     """Multiplications and additions per second of a large float32 matrix product."""
     a, b = torch.randn(2, n, n, device=device)
     return max(2 * n**3 / seconds_per_call(lambda: a @ b, 0.2) for _ in range(5))
 
 
-def useful_operations(n_task, n_dim=2, batch_sz=16):
-    """Multiplications and additions of one training batch of one RNN: its matrix products.
-
-    Encoder in the 20 stimulus steps, forward only; input, recurrence and readout in 22 steps,
-    forward, gradient of the weights, and gradient of the states where there is one.
-    """
-    encoder = 20 * (n_dim * 100 + 100 * 100 + 100 * 40)
-    network = 22 * (2 * 41 * 64 + 3 * 64 * 64 + 3 * 64 * n_task)
-    return 2 * batch_sz * (encoder + network)
+def peak_memory() -> float:
+    """Of this process, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def trainer(n_net, n_task, device, network="RNN"):
-    """An ensemble with default settings."""
-    settings = train.Config(network=network, n_task=(n_task,), runs=tuple(range(n_net)))
-    return train.Trainer(train.network_configs(settings), device)
+def be_shard(
+    pipe: Any, configs: list[settings.Config], device: torch.device, n_thread: int
+) -> None:
+    """Train as one shard of train.py does, so many batches whenever asked; in a process."""
+    torch.set_num_threads(max(1, n_thread))
+    util.flush_denormals()
+    trainer = training.Trainer(configs, device)
+    for n_batch in iter(pipe.recv, 0):
+        for _ in range(n_batch):
+            trainer.step()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        pipe.send(peak_memory())
 
 
 class Ours:
-    """The training of an ensemble as train.py does it; `n_worker` as its --workers."""
+    """The training of an ensemble, in `n_shard` processes; 0: as many as train.py takes."""
 
-    def __init__(self, n_net, n_task, device, network="RNN", n_worker=0):
-        self.trainer = trainer(n_net, n_task, device, network)
-        self.engine = train.share(self.trainer, n_worker)
-        self.done = 0
-        self.advance(1)
+    def __init__(self, n_net: int, network: str, config: Config, n_shard: int = 0):
+        kind = {"network": network, "n_task": (config.n_task,), "runs": tuple(range(n_net))}
+        configs, device = settings.network_configs(kind), util.pick_device(config.device)
+        is_split = device.type == "cpu" and not n_shard
+        n_shard = training.n_shard_of(n_net, configs[0]["n_batch"]) if is_split else 1
+        self.n_net, self.pipes, context = n_net, [], multiprocessing.get_context("spawn")
+        for i in range(n_shard):
+            ours, theirs = context.Pipe()
+            arguments = theirs, configs[i::n_shard], device, torch.get_num_threads() // n_shard
+            context.Process(target=be_shard, args=arguments, daemon=True).start()
+            self.pipes.append(ours)
+        self.seconds(config.seconds / 2)
 
-    def advance(self, n_batch):
-        """Train so many batches more."""
-        self.done += n_batch
-        self.engine.advance(self.done, 0)
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+    def advance(self, n_batch: int) -> float:
+        """Train so many batches more. Returns the peak memory of all processes so far, in GB."""
+        for pipe in self.pipes:
+            pipe.send(n_batch)
+        return sum(pipe.recv() for pipe in self.pipes)
 
-    def seconds(self, at_least):
+    def seconds(self, at_least: float) -> float:
         """Seconds per network and batch, measured for `at_least` seconds."""
         n_batch, spent = 1, 0.0
         while spent < at_least:
-            n_batch *= 2 if spent < at_least / 4 else 1.1 * at_least / spent
-            n_batch = math.ceil(n_batch)
+            n_batch = math.ceil(n_batch * (2 if spent < at_least / 4 else 1.1 * at_least / spent))
             begin = time.perf_counter()
             self.advance(n_batch)
             spent = time.perf_counter() - begin
-        return spent / n_batch / len(self.trainer.configs)
-
-    def close(self):
-        """End its processes. Returns peak memory in GB, of all of them together at most."""
-        workers = getattr(self.engine, "processes", ())
-        peak = sum(peak_memory(pid) for pid in ("self", *(worker.pid for worker in workers)))
-        self.engine.close()
-        return peak
+        return spent / n_batch / self.n_net
 
 
-def peak_memory(pid="self"):
-    """Of one process, in GB; where there is no /proc, of this one only."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except FileNotFoundError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6 if pid == "self" else 0.0
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e6
-
-
-def against(plain, config, sizes, n_net):
-    """Seconds of a plain way, and per network and batch of ours with workers and in one process.
-
-    Args:
-        plain: function that trains one network for one batch.
-        sizes: arguments of `Ours` after `n_net`.
+def compare(
+    plain: Plain, network: str, n_net: int, config: Config
+) -> tuple[list[Any], float, float]:
+    """Ours, in shards and in one process, against a plain way.
 
     Returns:
-        arrays (round,) by name, with the peak of matrix products, and peak memory in GB.
+        columns of a table: networks, ms per network and batch of ours, of ours in one process, of
+        the plain way, and the ratio; share of the matrix peak; peak memory in GB.
     """
-    ways = {"ours": Ours(n_net, *sizes)}
-    is_shared = ways["ours"].engine is not ways["ours"].trainer
-    if is_shared:
-        ways["one process"] = Ours(n_net, *sizes, n_worker=1)
-    for way in ways.values():
-        way.seconds(config.seconds / 2)
-    seconds_per_call(plain, config.seconds / 2)
-    found = {name: [] for name in ("peak", "plain", *ways)}
+    ways = {"ours": Ours(n_net, network, config)}
+    if len(ways["ours"].pipes) > 1:
+        ways["one process"] = Ours(n_net, network, config, n_shard=1)
+    seconds_per_call(plain.train, config.seconds / 2)
+    rounds: dict[str, list[float]] = {name: [] for name in ("peak", "plain", *ways)}
     for _ in range(config.rounds):
-        found["peak"].append(matrix_peak(sizes[1]))
-        found["plain"].append(seconds_per_call(plain, config.seconds))
+        rounds["peak"].append(matrix_peak(util.pick_device(config.device)))
+        rounds["plain"].append(seconds_per_call(plain.train, config.seconds))
         for name, way in ways.items():
-            found[name].append(way.seconds(config.seconds))
-    memory = ways["ours"].close()
-    found = {name: np.array(values) for name, values in found.items()}
-    return {"one process": found["ours"], **found}, memory
-
-
-def milliseconds(found):
-    """Columns of a table: ours, ours in one process, the plain way, and the ratio to ours."""
+            rounds[name].append(way.seconds(config.seconds))
+    memory = ways["ours"].advance(1)
+    for pipe in (pipe for way in ways.values() for pipe in way.pipes):
+        pipe.send(0)
+    found = {name: np.array(values) for name, values in rounds.items()}
+    found = {"one process": found["ours"], **found}
     times = [f"{np.median(found[name]) * 1e3:.3f}" for name in ("ours", "one process", "plain")]
-    return [*times, f"{np.median(found['plain'] / found['ours']):.1f}"]
+    ratio = f"{np.median(found['plain'] / found['ours']):.1f}"
+    # Multiplications and additions of the matrix products of one RNN's batch: encoder in 20 steps,
+    # forward; input, recurrence and readout in 22, forward, gradient of weights and of states
+    encoder, steps = 20 * (2 * 100 + 100 * 100 + 100 * 40), 22 * 64
+    operations = 2 * 16 * (encoder + steps * (2 * 41 + 3 * 64 + 3 * config.n_task))
+    share = float(np.median(operations / found["ours"] / found["peak"]))
+    return [n_net, *times, ratio], share, memory
 
 
-def bench_training(config, device, conventional):
-    """Rows of the training table."""
-    rows = []
-    operations = useful_operations(config.n_task)
-    for n_net in config.n_net:
-        found, memory = against(conventional.train, config, (config.n_task, device), n_net)
-        share = np.median(operations / found["ours"] / found["peak"])
-        rows.append([n_net, *milliseconds(found), f"{share:.0%}", f"{memory:.2f}"])
-    return rows
-
-
-def bench_architectures(config, device):
-    """Rows of the table against the stock modules."""
-    rows = []
-    for network in config.networks:
-        for n_net in config.n_net_stock:
-            stock, sizes = Stock(network, config.n_task), (config.n_task, device, network)
-            found, _ = against(stock.train, config, sizes, n_net)
-            rows.append([network, n_net, *milliseconds(found)])
-    return rows
-
-
-def bench_decoding(config, device, conventional):
+def bench_decoding(config: Config, plain: Plain) -> list[list[Any]]:
     """Rows of the decoding table: ID and OOD, 4 splits x n_fit fits, of the largest ensemble.
 
     Adam is timed on one chunk of batches; ridge on all it does, shown per decoder.
     """
-    n_net = min(25, max(config.n_net))
-    settings = generalize.Config(n_batch=generalize.CHUNK, n_fit=config.n_fit)
-    ours = trainer(n_net, config.n_task, device)
-    model = ours.model.requires_grad_(False).eval()
-    source = generalize.States(model, ours.configs, generalize.Splits(2))
-    n_decoder = n_net * config.n_fit * 8
+    device, n_net, fits = torch.device("cpu"), min(25, max(config.n_net)), range(config.n_fit)
+    kind = {"n_task": (config.n_task,), "runs": tuple(range(n_net))}
+    configs, n_decoder = settings.network_configs(kind), n_net * config.n_fit * 8
+    own = SimpleNamespace(**settings.MEASUREMENTS["generalize"])
+    own.n_fit, own.n_batch = config.n_fit, decoders.CHUNK
+    model = training.Trainer(configs, device).model.requires_grad_(False).eval()
+    source = decoders.States(model, configs, decoders.Splits(2))
 
-    def decode(fit):
-        rngs = [
-            generalize.fit_generators(settings, ours.configs, f, device)
-            for f in range(config.n_fit)
-        ]
-        fit(source, ours.configs, settings, device, rngs, tqdm(disable=True))
+    def seconds(fit: Callable[..., Any]) -> float:
+        rngs = [decoders.fit_generators(own, configs, f, device) for f in fits]
+        return seconds_per_call(lambda: fit(source, configs, own, rngs, tqdm(disable=True)), 0)
 
-    decode(generalize.fit_adam)
-    adam, ridge, plain = [], [], []
-    for _ in range(config.rounds):
-        plain.append(seconds_per_call(conventional.decode, config.seconds))
-        seconds = seconds_per_call(lambda: decode(generalize.fit_adam), 0)
-        adam.append(seconds / n_decoder / generalize.CHUNK)
-        ridge.append(seconds_per_call(lambda: decode(generalize.fit_ridge), 0) / n_decoder)
-    memory = f"{peak_memory():.2f}"
-    ratio = statistics.median(p / t for p, t in zip(plain, adam, strict=True))
-    adam, ridge, plain = (statistics.median(t) * 1e3 for t in (adam, ridge, plain))
-    full = n_decoder * adam * 2000 / 1e3
-    rows = [
-        ["adam", n_decoder, f"{adam:.4f} a batch", f"{plain:.2f}", f"{ratio:.0f}", f"{full:.0f}"],
+    seconds(decoders.fit_adam)
+    rounds = np.empty((config.rounds, 3))
+    for times in rounds:
+        times[0] = seconds_per_call(plain.decode, config.seconds)
+        times[1] = seconds(decoders.fit_adam) / n_decoder / decoders.CHUNK
+        times[2] = seconds(decoders.fit_ridge) / n_decoder
+    ratio, (plain_ms, adam, ridge) = (
+        np.median(rounds[:, 0] / rounds[:, 1]),
+        np.median(rounds, 0) * 1e3,
+    )
+    full = f"{n_decoder * adam * 2:.0f}"
+    return [
+        ["adam", n_decoder, f"{adam:.4f} a batch", f"{plain_ms:.2f}", f"{ratio:.0f}", full],
         ["ridge", n_decoder, f"{ridge:.2f} in all", "", "", f"{n_decoder * ridge / 1e3:.0f}"],
     ]
-    return rows, memory
 
 
-def descend_with_adam(F, starts, n_step, lr=0.01):
+def descend_with_adam(F: Any, starts: torch.Tensor, n_step: int, lr: float = 0.01) -> torch.Tensor:
     """Fixed points the conventional way: first-order steps down q, all starts (net, start, n)."""
     states = starts.clone().requires_grad_()
     optimizer = torch.optim.Adam([states], lr=lr)
@@ -368,22 +325,29 @@ def descend_with_adam(F, starts, n_step, lr=0.01):
     return states.detach()
 
 
-def bench_fixed_points(config):
-    """Rows of the table of fixed points: q where either search ends, from the same starts."""
-    study = analyze.RecurrentStudy(analyze.Config(network=(str(config.recurrent),)))
-    with torch.no_grad():
-        ends = torch.tensor(analyze.visit(study)["ends"]).double()
-        jitter, rngs = study.jitter_of(), study.generators(0)
-        starts = fixed_points.draw_starts(ends, config.n_start, jitter, rngs)
-        F = study.rest_map()
+def bench_fixed_points(config: Config) -> list[list[Any]]:
+    """Rows of the table of fixed points: q where either search ends, from the same starts.
 
-    def ours():
-        with torch.no_grad():
-            return fixed_points.find(F, starts, *study.bounds())["state"]
+    Starts are states of an RNN at the last stimulus step of noisy trials, plus U(0, 6).
+    """
+    model, configs = load_ensemble([config.recurrent])
+    task, rng = tasks.make_task(configs[0]), util.generator(0)
+    shown = slice(task.steps["stimulus"].stop)
+    inputs, _, _ = batches.sample([task], [rng], 256)
+    seen, quiet = (
+        model.encoder(x).double() for x in (inputs, task.noiseless(torch.zeros(1, 1, 2)))
+    )
+    network: Any = model.network.double()
+    drive = network.drive(quiet)[:, :, shown.stop - 1]
+    ends = network(seen[:, :, shown])[:, :, -1]
+    starts = fixed_points.draw_starts(ends, config.n_start, (0, 6), [rng])
 
-    rows = []
+    def F(state: torch.Tensor) -> torch.Tensor:
+        return network.step(state, drive)
+
+    rows: list[list[Any]] = []
     for name, search in (
-        ("damped Gauss-Newton", ours),
+        ("damped Gauss-Newton", lambda: fixed_points.find(F, starts, low=0)["state"]),
         (f"Adam, {config.n_adam} steps", lambda: descend_with_adam(F, starts, config.n_adam)),
     ):
         begin = time.perf_counter()
@@ -394,41 +358,46 @@ def bench_fixed_points(config):
     return rows
 
 
-def main(config):
+def main(config: Config) -> None:
     """Measure and print."""
     util.flush_denormals()
     warnings.filterwarnings("ignore", category=UserWarning, module="gymnasium")
-    unknown = set(config.networks) - set(NETWORKS)
+    unknown = set(config.networks) - set(STOCK)
     if unknown:
-        raise UserError(f"no network {unknown.pop()}; networks: {', '.join(NETWORKS)}")
-    if (
-        min(*config.n_net, *config.n_net_stock) < 1
-        or min(config.rounds, config.n_fit, config.n_start, config.n_adam) < 1
-    ):
+        raise UserError(f"no network {unknown.pop()}; networks: {', '.join(STOCK)}")
+    counts = (*config.n_net, *config.n_net_stock, config.rounds)
+    if min(*counts, config.n_fit, config.n_start, config.n_adam) < 1:
         raise UserError("n_net, rounds, n_fit, n_start and n_adam must be at least 1")
-    device = util.pick_device(config.device)
     load = os.getloadavg()[0]
     print(f"{util.machine()}; load before the start {load:.2f}")
     if load > 0.5:
         print("this machine is busy; the numbers below are not to be trusted")
-    print(f"matrix peak {matrix_peak(device) / 1e9:.0f} Gflop/s (float32, 2048 x 2048)")
-    conventional = Conventional(config.n_task)
+    peak = matrix_peak(util.pick_device(config.device)) / 1e9
+    print(f"matrix peak {peak:.0f} Gflop/s (float32, 2048 x 2048)")
+    plain, ours = Plain(Loop(), config.n_task, conventional=True), "ms per network and batch"
     print(f"\nTraining, N_task = {config.n_task}, 22 steps, batch 16, {config.rounds} rounds\n")
-    ours = ["ms per network and batch", "in one process"]
-    header = ["networks", *ours, "conventional ms", "times as fast"]
-    header += ["share of peak", "peak memory so far, GB"]
-    print(util.table(header, bench_training(config, device, conventional)))
+    rows: list[list[Any]] = []
+    for n_net in config.n_net:
+        row, share, memory = compare(plain, "RNN", n_net, config)
+        rows.append([*row, f"{share:.0%}", f"{memory:.2f}"])
+    header = ["networks", ours, "in one process", "conventional ms", "times as fast"]
+    print(util.markdown([*header, "share of peak", "peak memory, GB"], rows))
     print("\nTraining, against the stock module looped one network at a time\n")
-    header = ["architecture", "networks", *ours, "stock ms", "times as fast"]
-    print(util.table(header, bench_architectures(config, device)))
+    rows = [
+        [network, *compare(Plain(STOCK[network](), config.n_task), network, n_net, config)[0]]
+        for network in config.networks
+        for n_net in config.n_net_stock
+    ]
+    header = ["architecture", *header[:3], "stock ms", "times as fast"]
+    print(util.markdown(header, rows))
     print(f"\nDecoding, ID and OOD, 4 splits x {config.n_fit} fits\n")
     header = ["decoder", "side by side", "ms per decoder", "conventional ms", "times as fast"]
     header += ["s for all (adam: 2000 batches)"]
-    rows, memory = bench_decoding(config, device, conventional)
-    print(f"{util.table(header, rows)}\n\npeak memory {memory} GB")
+    print(util.markdown(header, bench_decoding(config, plain)))
+    print(f"\npeak memory {peak_memory():.2f} GB")
     print(f"\nFixed points of {config.recurrent.stem}, float64, all starts at once\n")
     header = ["search", "starts", "seconds", "q: lower quartile", "median", "upper quartile"]
-    print(util.table(header, bench_fixed_points(config)))
+    print(util.markdown(header, bench_fixed_points(config)))
 
 
 if __name__ == "__main__":

@@ -1,20 +1,24 @@
 """Tools for the tests: run a script as a user would, or its main in this process."""
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+# Tests run side by side, one per core; threads of several would wait for each other.
+os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
 import pytest
 import torch
 
-import tasks
-import train
+import batches
+import training
 import util
-from model import checkpoint
+from checkpoint import checkpoint
+from settings import network_configs
 
 ROOT = Path(__file__).resolve().parents[1]
-torch.set_num_threads(2)
 # A shell's background job ignores Ctrl-C, and so would the scripts that tests start from there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -52,8 +56,8 @@ def shell(*args, **options):
 
 def make(n_task=(2, 5), runs=(0,), n_neu=16, **settings):
     """A Trainer of small networks."""
-    config = train.Config(n_task=n_task, runs=runs, n_neu=n_neu, **settings)
-    return train.Trainer(train.network_configs(config), torch.device("cpu"))
+    kind = {"n_task": n_task, "runs": runs, "n_neu": n_neu, **settings}
+    return training.Trainer(network_configs(kind), torch.device("cpu"))
 
 
 def save_small(folder, name="net", change=lambda model: None, **settings):
@@ -70,7 +74,7 @@ def save_small(folder, name="net", change=lambda model: None, **settings):
 def trials(trainer, n_trial=16):
     """Inputs (net, trial, time, channel) of a Trainer's networks, before the encoder."""
     generators = [util.generator(seed) for seed in range(len(trainer.tasks))]
-    return tasks.sample(trainer.tasks, generators, n_trial)[0]
+    return batches.sample(trainer.tasks, generators, n_trial)[0]
 
 
 def one_line(text):
