@@ -32,10 +32,7 @@ def steps(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
 
 
 def net_blocks(x: Tensor, at_least: int = 4) -> list[slice]:
-    """Slices over networks: small, so that what is made of each stays in the cache.
-
-    Below `at_least` networks the overhead of a call would show.
-    """
+    """Slices over networks: what is made of one stays in the cache, and calls are not too many."""
     at_once = len(x) if x.is_cuda else max(at_least, CACHE // max(1, x[0].numel()))
     return [slice(start, start + at_once) for start in range(0, len(x), at_once)]
 
@@ -47,32 +44,35 @@ class Ensemble(nn.Module):
 
     def __init__(self, n_net):
         super().__init__()
-        self.n_net = n_net
+        self.n_net, self.linears = n_net, []  # names of linear maps
         self.file_keys = {}  # parameter -> its key in a file
         self.n_outs = None  # outputs of each network, where they differ; the others are padding
+        self.fan = None  # initial weights are scaled by it; None: by a map's inputs
 
     def add_linear(self, name: str, n_in: int, n_out: int, key: str) -> None:
         """Add `name`_weight (net, in, out) and `name`_bias; `key` has {} for weight and bias."""
-        weight = nn.Parameter(torch.zeros(self.n_net, n_in, n_out))
-        self.register_parameter(f"{name}_weight", weight)
-        self.file_keys[f"{name}_weight"] = key.format("weight")
+        self.linears.append(name)
+        self.add_vector(f"{name}_weight", n_out, key.format("weight"), n_in)
         self.add_vector(f"{name}_bias", n_out, key.format("bias"))
 
-    def add_vector(self, name: str, n_out: int, key: str) -> None:
-        """Add a parameter (net, 1, out) that files hold under `key`."""
-        self.register_parameter(name, nn.Parameter(torch.zeros(self.n_net, 1, n_out)))
+    def add_vector(self, name: str, n_out: int, key: str, n_in: int = 1) -> None:
+        """Add a parameter (net, n_in, out) that files hold under `key`."""
+        self.register_parameter(name, nn.Parameter(torch.zeros(self.n_net, n_in, n_out)))
         self.file_keys[name] = key
 
+    def draw(self, net: int, rng: Generator) -> None:
+        """Fresh weights for one network."""
+        for name in self.linears:
+            self.draw_linear(name, net, rng)
+
     @torch.no_grad()
-    def draw_linear(self, name: str, net: int, rng: Generator, fan: int = 0) -> None:
-        """PyTorch's default for nn.Linear, U(-1, 1) / sqrt(fan or n_in), for one network."""
-        weight = self.get_parameter(f"{name}_weight")[net]
-        bias = self.get_parameter(f"{name}_bias")[net, 0]
-        n_in, n_out = len(weight), self.n_outs[net] if self.n_outs else len(bias)
-        draw = torch.empty(n_out, n_in + 1)
-        draw.uniform_(-1, 1, generator=rng).div_(math.sqrt(fan or n_in))
-        weight[:, :n_out] = draw[:, :n_in].T
-        bias[:n_out] = draw[:, n_in]
+    def draw_linear(self, name: str, net: int, rng: Generator) -> None:
+        """PyTorch's default for nn.Linear, U(-1, 1) / sqrt(fan), for one network."""
+        weight, bias = (self.as_in_file(f"{name}_{part}", net) for part in ("weight", "bias"))
+        draw = torch.empty(len(bias), weight.shape[1] + 1).uniform_(-1, 1, generator=rng)
+        draw.div_(math.sqrt(self.fan or weight.shape[1]))
+        weight.copy_(draw[:, :-1])
+        bias.copy_(draw[:, -1])
 
     def as_in_file(self, name: str, net: int) -> Tensor:
         """A parameter of one network in the shape it has in files, as a view."""
@@ -81,8 +81,7 @@ class Ensemble(nn.Module):
 
     def to_file(self, net: int) -> dict[str, Tensor]:
         """State dict of one network as in files, on the CPU."""
-        names = self.file_keys.items()
-        return {key: self.as_in_file(name, net).cpu().clone() for name, key in names}
+        return {k: self.as_in_file(name, net).cpu().clone() for name, k in self.file_keys.items()}
 
     @torch.no_grad()
     def from_file(self, net: int, state: Any) -> None:
@@ -123,8 +122,7 @@ ACTIVATIONS = {  # f(x, out), and its slope in terms of f's output
 class Recurrence(torch.autograd.Function):
     """All steps of the vanilla RNN, r(t) = keep r(t-1) + alpha f(...), and their gradient.
 
-    Autograd would make one weight gradient per step and add them up; here the steps only pass the
-    error back, in place, and each weight gradient is one product at the end.
+    Going back, steps only pass the error on, in place; each weight gradient is one product.
     """
 
     @staticmethod
@@ -150,10 +148,7 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        """The error of step t is dL/d(drive t); total is dL/d(state t).
-
-        Errors first hold alpha times the slope of f; the steps then multiply each with its total.
-        """
+        """Errors, dL/d(drive), first hold alpha times the slope of f; then times dL/d(state)."""
         u, w_in, w_rec, states, fs = ctx.saved_tensors
         keep, alpha, activation, plain = ctx.settings
         _, slope = ACTIVATIONS[activation]
@@ -193,21 +188,17 @@ def gradients_of(u: Tensor, w_in: Tensor, states: Tensor, errors: Tensor, wants_
 class Network(Ensemble):
     """What stands between encoder and readout: one of the table `model.NETWORKS`.
 
-    Subclasses give `SETTINGS`, which their constructor takes after `n_net` and `n_in`; `draw`; and
-    `forward` from inputs (net, trial, time, channel) to the representation (net, trial, time,
-    unit), with what `draw_noise` returns as keyword arguments.
+    Its constructor takes `n_net`, `n_in` and its `SETTINGS`. `forward` maps inputs (net, trial,
+    time, channel), and `draw_noise` as keywords, to the representation (net, trial, time, unit).
     """
 
     SETTINGS: tuple[str, ...] = ("n_neu",)
+    FIXED: dict[str, Any] = {}  # settings that it leaves no choice about
     LEFTOVER: str | None = None  # key of a second readout in the authors' files, unused
 
     def __init__(self, n_net, n_neu):
         super().__init__(n_net)
         self.n_neu = n_neu
-
-    def draw(self, net: int, rng: Generator) -> None:
-        """Fresh weights for one network."""
-        raise NotImplementedError
 
     def draw_noise(self, n_trial: int, n_time: int, generators: Sequence[Generator]) -> Noise:
         """Noise for one batch, each network's numbers from its own generator."""
@@ -231,11 +222,11 @@ class RecurrentNetwork(Network):
     JITTER = (-0.5, 0.5)  # added where a search for fixed points starts
     inp_weight: Tensor
     inp_bias: Tensor
-    rec_weight: Tensor
     rec_bias: Tensor
 
     def __init__(self, n_net, n_in, n_neu):
         super().__init__(n_net, n_neu)
+        self.fan = n_neu  # as in torch.nn
         self.add_linear("inp", n_in, self.N_GATES * n_neu, self.FILES[0])
         self.add_linear("rec", n_neu, self.N_GATES * n_neu, self.FILES[1])
 
@@ -246,19 +237,13 @@ class RecurrentNetwork(Network):
 
     def bounds(self) -> Tensor:
         """Lowest and highest that numbers of a state can be, (2, n_state)."""
-        bounds = torch.tensor([[-math.inf], [math.inf]]).repeat(1, self.n_state)
-        bounds[:, : self.n_neu] = torch.tensor(self.BOUNDS)[:, None]
-        return bounds
+        free = [(-math.inf, math.inf)] * (self.n_state - self.n_neu)
+        return torch.tensor([self.BOUNDS] * self.n_neu + free).T
 
     def jitter(self, size: float | None = None) -> tuple[float, float]:
         """Lowest and highest jitter of that size; None: of the usual size."""
         low, high = self.JITTER
         return (low, high) if size is None else (low / high * size, size)
-
-    def draw(self, net, rng):
-        """As torch.nn: U(-1, 1) / sqrt(n_neu) for all parameters."""
-        self.draw_linear("inp", net, rng, fan=self.n_neu)
-        self.draw_linear("rec", net, rng, fan=self.n_neu)
 
     def drive(self, inputs: Tensor) -> Tensor:
         """What reaches the units from outside: W_in u + b, (net, trial, time, gate * unit)."""
@@ -298,7 +283,7 @@ class RNN(RecurrentNetwork):
         dt=100,  # ms per step
     ):
         super().__init__(n_net, n_in, n_neu)
-        self.activation, self.init = activation, init
+        self.activation, self.init, self.fan = activation, init, None
         self.alpha, self.sigma = dt / tau, n_sd_net / math.sqrt(dt)
         self.keep_r = 1 - self.alpha if leaky else 1.0
         relu = activation == "relu"
@@ -309,9 +294,8 @@ class RNN(RecurrentNetwork):
 
     @torch.no_grad()
     def draw(self, net, rng):
-        """U(-1, 1) / sqrt(n_in); recurrent weights as `init` says."""
-        self.draw_linear("inp", net, rng)
-        self.draw_linear("rec", net, rng)
+        """As `Ensemble.draw`; recurrent weights as `init` says."""
+        super().draw(net, rng)
         weight = self.rec_weight[net]
         if self.init == "ortho":
             nn.init.orthogonal_(weight, generator=rng)
@@ -326,18 +310,16 @@ class RNN(RecurrentNetwork):
         if self.sigma == 0:
             return {}
         shape = n_trial, n_time, self.n_neu
-        noise = [torch.randn(shape, generator=g, device=g.device) for g in generators]
-        return {"noise": torch.stack(noise)}
+        draws = [torch.randn(shape, generator=g, device=g.device) for g in generators]
+        return {"noise": torch.stack(draws)}
 
     def step(self, state, drive):
-        """The state is r."""
-        f = torch.relu if self.activation == "relu" else torch.tanh
+        f = getattr(torch, self.activation)
         return self.keep_r * state + self.alpha * f(torch.baddbmm(drive, state, self.rec_weight))
 
     def forward(self, inputs, noise=None):
         """As `RecurrentNetwork.forward`; `noise` is scaled by `sigma` and added inside f."""
-        if noise is not None:
-            noise = self.sigma * noise.transpose(1, 2)
+        noise = None if noise is None else self.sigma * noise.transpose(1, 2)
         u, bias = inputs.transpose(1, 2), self.inp_bias + self.rec_bias
         settings = self.keep_r, self.alpha, self.activation
         states = Recurrence.apply(u, self.inp_weight, bias, self.rec_weight, noise, *settings)
@@ -373,11 +355,7 @@ class Gated(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        """errors are dL/d(drive), one block per gate; d_h and d_c are dL/dh and dL/dc.
-
-        What an error is as a multiple of d_c, or of d_h for gate o, is known for all steps at
-        once; the steps then only multiply.
-        """
+        """Errors, dL/d(drive), first hold their multiple of dL/dc, or of dL/dh for gate o."""
         u, w_in, w_rec, gates, hs, cells, squashed = ctx.saved_tensors
         errors, back = torch.empty_like(gates), w_rec.transpose(1, 2).contiguous()
         (i, f, g, o), (by_i, by_f, by_g, by_o) = gates.chunk(4, -1), errors.chunk(4, -1)
@@ -411,14 +389,12 @@ class LSTM(RecurrentNetwork):
     BOUNDS = (-1.0, 1.0)
 
     def step(self, state, drive):
-        """As torch.nn.LSTMCell."""
         h, c = state.split(self.n_neu, -1)
         i, f, g, o = torch.baddbmm(drive, h, self.rec_weight).chunk(4, -1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return torch.cat([torch.sigmoid(o) * torch.tanh(c), c], -1)
 
     def forward(self, inputs):
-        """As `RecurrentNetwork.forward`."""
         u, bias = inputs.transpose(1, 2), self.inp_bias + self.rec_bias
         return Gated.apply(u, self.inp_weight, bias, self.rec_weight).transpose(1, 2)
 
@@ -434,7 +410,6 @@ class GRU(RecurrentNetwork):
         return affine(inputs, self.inp_weight, self.inp_bias)
 
     def step(self, state, drive):
-        """The state is h."""
         r_in, z_in, n_in = drive.chunk(3, -1)
         r, z, n = torch.baddbmm(self.rec_bias, state, self.rec_weight).chunk(3, -1)
         r, z = torch.sigmoid(r_in + r), torch.sigmoid(z_in + z)

@@ -8,13 +8,9 @@ those of the one-step map with the fixation input on and x* = 0 (docs/protocol.m
 Distances, and the speed |F(r) - r| per step, are in units of the network's `spread`: the root mean
 square distance of its states at the last stimulus step from their mean, the size of a sheet.
 
-Seen in five RNNs of N_task = 24 (train.py's defaults, runs 0 to 4, seed 0): the top 3 PCs hold 94
-to 98 % of the variance at the last stimulus step, 82 to 91 % over all steps. At slow points |mu| is
-0.99 to 1.00, 0.96 to 0.98, and 0.20 to 0.53 for the third (medians of the networks). Their decoded
-x* cover 34 to 52 % of the grid with jitter U(0, 6) (128 starts; at random 86 %), 52 to 62 % without
-(64 starts; at random 64 %). They move 0.02 to 0.03 spreads per step, about 1 spread in 100 steps;
-below them q has 3 to 18 different minima. Processor time: 20 s for one RNN, half of it for the
-pictures, 35 s for an LSTM; search from 128 starts 1 s and 7 s (AMD EPYC, torch 2.13).
+What was seen in five RNNs of N_task = 24: Figures/FigS2.py, and REPORT.md, claims 16 and 17.
+Processor time: 20 s for one RNN, half of it for the pictures, 35 s for an LSTM; search from 128
+starts 1 s and 7 s (AMD EPYC, torch 2.13).
 """
 
 import copy
@@ -22,7 +18,6 @@ import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,23 +31,9 @@ from study import Arrays, number, percent
 
 
 @dataclass
-class Config:
-    """Settings; edit them here or override them from the shell."""
+class Config(study.Config):
+    """Settings; edit them here, the first twelve in study.py, or override them from the shell."""
 
-    network: tuple[str, ...]  # checkpoints of recurrent networks of one kind: files, folders, globs
-    out: Path = Path("analysis")  # folder to write into
-    overwrite: bool = False  # write into a folder that has files in it
-    keep: tuple[str, ...] = ()  # write these .npz only, as 'pca lines'; none: all of them
-    pictures: bool = True  # draw; no-pictures: only the .npz
-    assume: tuple[str, ...] = ()  # what the authors' files do not say, as 'n_task=24'
-    seed: int = 0  # of trials and starts
-    # Trials
-    n_trial: int = 256  # trials without noise, and as many with noise
-    n_fit: int = 2048  # noisy trials on which the decoder of x* is fitted
-    n_grid: int = 8  # rate maps and cells of the square: points per factor
-    n_fine: int = 61  # classification lines: points per factor
-    rule: int = 0  # networks with a rule input: which rule is cued
-    # Fixed points
     n_start: int = 128  # starts per network
     jitter: float | None = None  # added to starts, U(0, jitter); None: the network's own size
     jitters: tuple[float, ...] = (0, 0.1, 1, 6)  # repeated with these to see what jitter does
@@ -78,11 +59,8 @@ class RecurrentStudy(study.Study):
             if not 0 <= size < float("inf"):
                 raise util.UserError(f"jitter must be a number, 0 or more, not {size}")
         super().__init__(config)
-        if not isinstance(self.model.network, RecurrentNetwork):
-            raise util.UserError(
-                f"{self.paths[0]}: a network {self.configs[0]['network']} has no state that a step "
-                "maps to the next; analyze.py is for RNN, LSTM and GRU"
-            )
+        lack = "no state that a step maps to the next; analyze.py is for RNN, LSTM and GRU"
+        self.insist(isinstance(self.model.network, RecurrentNetwork), lack)
         self.exact = copy.deepcopy(self.model).double()
 
     def follow(self, inputs: torch.Tensor, encoder_noise: Any = None) -> torch.Tensor:
@@ -139,8 +117,8 @@ def search(nets: RecurrentStudy, visits: Arrays) -> Arrays:
     unique = np.zeros((*found["kind"].shape[:2], len(config.tol_unique)), int)
     for net, stage, i in np.ndindex(unique.shape):
         points = found["state"][net, stage, found["kind"][net, stage] < REJECTED]
-        alone = fixed_points.pick_unique(points, config.tol_unique[i] * spread[net])
-        unique[net, stage, i] = alone.sum()
+        tolerance = config.tol_unique[i] * spread[net]
+        unique[net, stage, i] = fixed_points.pick_unique(points, tolerance).sum()
     return {name: value.numpy() for name, value in found.items()} | {
         "unique": unique,  # different points among those not rejected, (net, stage, tolerance)
         "tol_unique": np.array(config.tol_unique),
@@ -247,12 +225,12 @@ def local_dimensions(points: Arrays, config: Config) -> np.ndarray:
 
 def report(nets: RecurrentStudy, results: dict[str, Arrays]) -> str:
     """The tables of key numbers, as Markdown."""
-    tables: list[list[study.Row]] = [[], [], [], []]
+    rows = []
     for at in np.ndindex(len(nets.names), len(STAGES)):
         named = {"network": nets.names[at[0]], "stage": STAGES[at[1]]}
-        for table, row in zip(tables, rows_at(results, at), strict=True):
-            table.append(named | row)
-    return "\n\n".join([study.space_numbers(nets, results), *map(study.key_numbers, tables)])
+        rows.append([named | row for row in rows_at(results, at)])
+    tables = map(study.key_numbers, map(list, zip(*rows, strict=True)))
+    return "\n\n".join([study.space_numbers(nets, results), *tables])
 
 
 def rows_at(results: dict[str, Arrays], at: tuple[int, ...]) -> list[study.Row]:
@@ -301,14 +279,6 @@ def spread_of(values: np.ndarray) -> str:
     return f"{mid:.3f} [{low:.3f}, {high:.3f}]" if len(values) else "-"
 
 
-def warnings(nets: RecurrentStudy, results: dict[str, Arrays]) -> str:
-    """A line on each network that the points say nothing about."""
-    where = f"within {nets.config.near:g} spreads of the states it visits"
-    n_kept = results["fixed_points"]["kept"].sum((1, 2))
-    empty = [name for name, n in zip(nets.names, n_kept, strict=True) if n == 0]
-    return "".join(f"{name}: no fixed and no slow point {where}\n" for name in empty)
-
-
 def legend(nets: RecurrentStudy, results: dict[str, Arrays]) -> str:
     """What the tables mean."""
     config, first, points = nets.config, nets.configs[0], results["fixed_points"]
@@ -328,12 +298,10 @@ def legend(nets: RecurrentStudy, results: dict[str, Arrays]) -> str:
     return textwrap.fill(" ".join(text.split()), 100)
 
 
-def analyze(nets: RecurrentStudy, save: Callable[[str, Arrays], Arrays]) -> None:
+def analyze(nets: RecurrentStudy, save: study.Save) -> None:
     """Every analysis in turn, each saved as soon as it is there."""
-    trials = save("trials", study.run_trials(nets))
-    decoder = save("decoder", study.fit_decoder(nets, trials, nets.last))
     steps = {"last stimulus step": nets.last, "all steps": slice(None)}
-    spaces = save("pca", study.pca(trials, steps))
+    trials, decoder, spaces = study.analyze(nets, save, steps)
     points = save("fixed_points", search(nets, save("visits", visit(nets))))
     save("spectrum", jacobian_spectrum(nets, points))
     sheet = save("sheet", sheet_of(nets, decoder, points))
@@ -342,10 +310,6 @@ def analyze(nets: RecurrentStudy, save: Callable[[str, Arrays], Arrays]) -> None
     shown = {name: sheet[name] for name in ("decoded", "kind", "pace", "kept")}
     paths = study.trajectories(nets, trials, spaces)
     save("trajectories", {**paths, "points": in_space, **shown})
-    save("rate_maps", study.rate_maps(nets, nets.last))
-    save("encoder", study.encoder_pca(nets, trials))
-    save("lines", study.classification_lines(nets))
-    save("one_trial", study.one_trial(nets, trials, decoder))
 
 
 def main(config: Config) -> None:
@@ -353,7 +317,11 @@ def main(config: Config) -> None:
     nets = RecurrentStudy(config)
     results = study.run_analyses(nets, analyze)
     print(report(nets, results), legend(nets, results), sep="\n\n", end="\n\n")
-    print(f"{warnings(nets, results)}saved in {config.out}")
+    for name, kept in zip(nets.names, results["fixed_points"]["kept"], strict=True):
+        if not kept.any():
+            where = f"within {config.near:g} spreads of the states it visits"
+            print(f"{name}: no fixed and no slow point {where}")
+    print(f"saved in {config.out}")
 
 
 if __name__ == "__main__":

@@ -21,10 +21,8 @@ and units are nearly linear in x*: multiple correlation 0.99, before it 0.48 to 
 of processor time per network, most of it for the pictures (Intel Xeon, torch 2.13).
 """
 
+import itertools
 import textwrap
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,23 +32,7 @@ import study
 import util
 from study import Arrays, number, percent
 
-
-@dataclass
-class Config:
-    """Settings; edit them here or override them from the shell."""
-
-    network: tuple[str, ...]  # checkpoints of gpt-2 networks of one kind: files, folders, globs
-    out: Path = Path("analysis")  # folder to write into
-    overwrite: bool = False  # write into a folder that has files in it
-    pictures: bool = True  # draw; no-pictures: only the .npz
-    keep: tuple[str, ...] = ()  # write these .npz only, as 'pca lines'; none: all of them
-    assume: tuple[str, ...] = ()  # what the authors' files do not say, as 'n_task=24'
-    seed: int = 0  # of trials
-    n_trial: int = 256  # trials without noise, as many with noise, and as many for attention
-    n_fit: int = 2048  # noisy trials on which the decoder of x* is fitted
-    n_grid: int = 8  # rate maps: points per factor
-    n_fine: int = 61  # classification lines: points per factor
-    rule: int = 0  # networks with a rule input: which rule is cued
+Config = study.Config  # its settings are those that every analysis has
 
 
 class TransformerStudy(study.Study):
@@ -60,13 +42,10 @@ class TransformerStudy(study.Study):
         ends: name -> step: the last one of the stimulus, and of the trial if that goes on.
     """
 
-    def __init__(self, config: Config):
+    def __init__(self, config: study.Config):
         super().__init__(config)
-        if not hasattr(self.model.network, "attention"):
-            raise util.UserError(
-                f"{self.paths[0]}: a network {self.configs[0]['network']} has no attention; "
-                "analyze_transformer.py is for gpt-2"
-            )
+        lack = "no attention; analyze_transformer.py is for gpt-2"
+        self.insist(hasattr(self.model.network, "attention"), lack)
         self.ends = {}
         for name, steps in self.tasks[0].steps.items():
             if steps.start < steps.stop and steps.stop - 1 in (self.last, len(self.n_seen) - 1):
@@ -93,15 +72,6 @@ def ends_of(nets: TransformerStudy, trials: Arrays) -> Arrays:
         "projected": np.stack(projected, 1),  # (net, end, trial, 3)
         "share": np.stack(shares, 1),
     }
-
-
-def value_maps(nets: TransformerStudy) -> Arrays:
-    """Value vectors at the last stimulus step, (net, x1, x2, layer, head, channel)."""
-
-    def values(inputs: torch.Tensor) -> torch.Tensor:
-        return nets.attention(inputs)[0][..., nets.last, :].transpose(1, 2)
-
-    return study.maps_of(nets, "values", values)
 
 
 def attention(nets: TransformerStudy) -> Arrays:
@@ -152,48 +122,32 @@ def evenness(weights: torch.Tensor, evidence: slice) -> dict[str, torch.Tensor]:
 
 
 def report(nets: TransformerStudy, results: dict[str, Arrays]) -> str:
-    """The tables of key numbers, as Markdown."""
+    """Tables of key numbers, as Markdown: how units follow x1 and x2, and what heads average."""
     found, responses, asked = results["attention"], [], []
     for net, name in enumerate(nets.names):
-        responses += [{"network": name, **row} for row in response_rows(nets, results, net)]
-        for layer in range(found["mean"].shape[1]):
-            for query, step in zip(found["query_names"], found["queries"], strict=True):
-                row = {"network": name, "layer": layer, "asked in the": query}
-                asked.append(row | attention_row(found, net, layer, step))
-    tables = study.key_numbers(responses), study.key_numbers(asked)
-    return "\n\n".join([study.space_numbers(nets, results), *tables])
-
-
-def response_rows(nets: TransformerStudy, results: dict[str, Arrays], net: int) -> list[study.Row]:
-    """How values and units follow x1 and x2, and r2 of x* decoded from the units."""
-    values = results["values"]["correlation"][net]
-    what = [(f"values of layer {i}", each.reshape(-1, 2), "-") for i, each in enumerate(values)]
-    for (name, step), end in zip(nets.ends.items(), ("", "_end"), strict=False):
-        r_sq = f"{results[f'decoder{end}']['r_sq'][net, step]:.3f}"
-        what.append((f"units, {name}", results[f"rate_maps{end}"]["correlation"][net], r_sq))
-    return [
-        {
-            "what": name,
-            "responding": f"{np.isfinite(pairs[:, 0]).sum()} of {len(pairs)}",
-            "correlation with x1": number(np.abs(pairs[:, 0])),
-            "x2": number(np.abs(pairs[:, 1])),
-            "both": number(np.hypot(*pairs.T)),
-            "r2 of x*": r_sq,
-        }
-        for name, pairs, r_sq in what
-    ]
-
-
-def attention_row(found: Arrays, net: int, layer: int, step: int) -> study.Row:
-    """Effective samples per head, and the other measures over heads, of one step that asks."""
-    heads = enumerate(found["n_effective"][net, layer, :, step])
-    return {
-        "of samples": found["n_seen"][step],
-        **{f"head {head}": f"{n:.1f}" for head, n in heads},
-        "mean of heads": f"{found['joint_n_effective'][net, layer, step]:.1f}",
-        "distance from even": number(found["distance"][net, layer, :, step]),
-        "outside of the evidence": percent(np.median(found["elsewhere"][net, layer, :, step])),
-    }
+        each = enumerate(results["values"]["correlation"][net])
+        what = [(f"values of layer {i}", pairs.reshape(-1, 2), "-") for i, pairs in each]
+        for (end, step), file in zip(nets.ends.items(), ("", "_end"), strict=False):
+            r_sq = f"{results[f'decoder{file}']['r_sq'][net, step]:.3f}"
+            what.append((f"units, {end}", results[f"rate_maps{file}"]["correlation"][net], r_sq))
+        for named, pairs, r_sq in what:
+            row = {"network": name, "what": named, "responding": study.responding(pairs)}
+            row |= {"correlation with x1": number(np.abs(pairs[:, 0]))}
+            row |= {"x2": number(np.abs(pairs[:, 1])), "both": number(np.hypot(*pairs.T))}
+            responses.append(row | {"r2 of x*": r_sq})
+        for layer, (end, step) in itertools.product(
+            range(found["mean"].shape[1]), nets.ends.items()
+        ):
+            at = net, layer, ..., step
+            row = {"network": name, "layer": layer, "asked in the": end}
+            row["of samples"] = found["n_seen"][step]
+            row |= {f"head {head}": f"{n:.1f}" for head, n in enumerate(found["n_effective"][at])}
+            row["mean of heads"] = f"{found['joint_n_effective'][at]:.1f}"
+            row["distance from even"] = number(found["distance"][at])
+            row["outside of the evidence"] = percent(np.median(found["elsewhere"][at]))
+            asked.append(row)
+    tables = study.space_numbers(nets, results), *map(study.key_numbers, (responses, asked))
+    return "\n\n".join(tables)
 
 
 def legend(nets: TransformerStudy) -> str:
@@ -210,26 +164,22 @@ def legend(nets: TransformerStudy) -> str:
     return textwrap.fill(" ".join(text.split()), 100)
 
 
-def analyze(nets: TransformerStudy, save: Callable[[str, Arrays], Arrays]) -> None:
+def analyze(nets: TransformerStudy, save: study.Save) -> None:
     """Every analysis in turn, each saved as soon as it is there."""
-    trials = save("trials", study.run_trials(nets))
-    decoder = save("decoder", study.fit_decoder(nets, trials, nets.last))
     steps = {**nets.ends, "until the stimulus ends": slice(nets.last + 1)}
-    spaces = save("pca", study.pca(trials, steps))
+    trials, _, spaces = study.analyze(nets, save, steps)
     save("trajectories", study.trajectories(nets, trials, spaces))
     save("ends", ends_of(nets, trials))
     save("attention", attention(nets))
-    save("values", value_maps(nets))
-    save("rate_maps", study.rate_maps(nets, nets.last))
-    save("encoder", study.encoder_pca(nets, trials))
-    save("lines", study.classification_lines(nets))
-    save("one_trial", study.one_trial(nets, trials, decoder))
+    at, attend = nets.last, nets.attention  # (net, x1, x2, layer, head, channel)
+    maps = study.maps_of(nets, "values", lambda x: attend(x)[0][..., at, :].transpose(1, 2))
+    save("values", maps)
     for step in list(nets.ends.values())[1:]:
         save("decoder_end", study.fit_decoder(nets, trials, step))
         save("rate_maps_end", study.rate_maps(nets, step))
 
 
-def main(config: Config) -> None:
+def main(config: study.Config) -> None:
     """Compute, save, draw, print."""
     nets = TransformerStudy(config)
     results = study.run_analyses(nets, analyze)

@@ -13,12 +13,10 @@ Generators = Sequence[Generator]
 
 
 def sample(tasks: Tasks, generators: Generators, n_trial: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw trials of many networks at once, each network from its own generator.
+    """Draw `n_trial` trials for each network, from its own generator, on the generators' device.
 
     Args:
         tasks: one per network, alike but for their boundaries.
-        generators: one per network, on the device to draw on.
-        n_trial: trials per network.
 
     Returns:
         inputs (net, trial, time, channel), targets (net, trial, 1 or time, n_out_max) padded
@@ -32,7 +30,7 @@ def sample(tasks: Tasks, generators: Generators, n_trial: int) -> tuple[Tensor, 
     x = torch.empty(n_net, n_trial, first.n_dim, device=device)
     for net, (task, rng) in enumerate(zip(tasks, generators, strict=True)):
         task.fill(inputs[net], x[net], rng)
-        own = task.targets_in_time(x[net], inputs[net])
+        own = task.targets(x[net], inputs[net])
         if net == 0:
             targets = torch.zeros(n_net, *own.shape[:2], n_out, device=device)
         targets[net, ..., : task.n_out] = own
@@ -47,15 +45,11 @@ def in_a_row(values: Tensor, n: int) -> Tensor:
 class Batches:
     """An endless stream of fresh training batches for many networks, which can be resumed.
 
-    Trials are drawn in blocks of `BLOCK` batches to keep the generators' overhead small.
-
-    Args:
-        tasks, generators: as `sample`.
-        batch_sz: trials per batch and network.
-        trial_num: trials that follow each other without a reset of the network.
+    A batch has `batch_sz` trials per network, or that many rows of `trial_num` trials that follow
+    each other without a reset of the network.
     """
 
-    BLOCK = 50
+    BLOCK = 50  # batches drawn at once, to keep the generators' overhead small
 
     def __init__(self, tasks: Tasks, generators: Generators, batch_sz: int, trial_num: int = 1):
         self.tasks, self.generators, self.batch_sz = list(tasks), list(generators), batch_sz
@@ -91,9 +85,9 @@ class Batches:
 
     def state_dict(self) -> dict[str, Any]:
         """What `load_state_dict` needs to go on at the next batch."""
-        drawn = self.inputs is not None
-        states = self.before if drawn else [rng.get_state() for rng in self.generators]
-        return {"generators": states, "position": self.position}
+        if self.inputs is None:
+            self.before = [rng.get_state() for rng in self.generators]
+        return {"generators": self.before, "position": self.position}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for rng, saved in zip(self.generators, state["generators"], strict=True):

@@ -25,7 +25,7 @@ from typing import Any, Literal
 import neurogym
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 import batches
@@ -36,7 +36,6 @@ import tasks
 import training
 import util
 from checkpoint import load_ensemble
-from model import NETWORKS
 from util import UserError
 
 
@@ -46,7 +45,12 @@ class Config:
 
     n_net: tuple[int, ...] = (1, 5, 25, 100)  # networks side by side
     n_task: int = 24  # N_task of all of them
-    networks: tuple[str, ...] = tuple(NETWORKS)  # architectures against their stock modules
+    networks: tuple[str, ...] = (
+        "RNN",
+        "LSTM",
+        "GRU",
+        "gpt-2",
+    )  # architectures against their stock modules
     n_net_stock: tuple[int, ...] = (1, 25)  # networks side by side, against the stock modules
     rounds: int = 7  # of ours and the conventional way in turn
     seconds: float = 1.0  # length of one round of each
@@ -278,21 +282,40 @@ def compare(
     return [n_net, *times, ratio], share, memory
 
 
-def bench_decoding(config: Config, plain: Plain) -> list[list[Any]]:
+def bench_training(config: Config) -> list[list[Any]]:
+    """Rows of the training table, against the conventional way."""
+    plain, rows = Plain(Loop(), config.n_task, conventional=True), []
+    for n_net in config.n_net:
+        row, share, memory = compare(plain, "RNN", n_net, config)
+        rows.append([*row, f"{share:.0%}", f"{memory:.2f}"])
+    return rows
+
+
+def bench_architectures(config: Config) -> list[list[Any]]:
+    """Rows of the table of architectures, against the stock modules."""
+    return [
+        [network, *compare(Plain(STOCK[network](), config.n_task), network, n_net, config)[0]]
+        for network in config.networks
+        for n_net in config.n_net_stock
+    ]
+
+
+def bench_decoding(config: Config) -> list[list[Any]]:
     """Rows of the decoding table: ID and OOD, 4 splits x n_fit fits, of the largest ensemble.
 
     Adam is timed on one chunk of batches; ridge on all it does, shown per decoder.
     """
-    device, n_net, fits = torch.device("cpu"), min(25, max(config.n_net)), range(config.n_fit)
+    device, n_net = util.pick_device(config.device), min(25, max(config.n_net))
     kind = {"n_task": (config.n_task,), "runs": tuple(range(n_net))}
     configs, n_decoder = settings.network_configs(kind), n_net * config.n_fit * 8
     own = SimpleNamespace(**settings.MEASUREMENTS["generalize"])
     own.n_fit, own.n_batch = config.n_fit, decoders.CHUNK
     model = training.Trainer(configs, device).model.requires_grad_(False).eval()
     source = decoders.States(model, configs, decoders.Splits(2))
+    plain = Plain(Loop(), config.n_task, conventional=True)
 
     def seconds(fit: Callable[..., Any]) -> float:
-        rngs = [decoders.fit_generators(own, configs, f, device) for f in fits]
+        rngs = [decoders.fit_generators(own, configs, f, device) for f in range(config.n_fit)]
         return seconds_per_call(lambda: fit(source, configs, own, rngs, tqdm(disable=True)), 0)
 
     seconds(decoders.fit_adam)
@@ -301,18 +324,16 @@ def bench_decoding(config: Config, plain: Plain) -> list[list[Any]]:
         times[0] = seconds_per_call(plain.decode, config.seconds)
         times[1] = seconds(decoders.fit_adam) / n_decoder / decoders.CHUNK
         times[2] = seconds(decoders.fit_ridge) / n_decoder
-    ratio, (plain_ms, adam, ridge) = (
-        np.median(rounds[:, 0] / rounds[:, 1]),
-        np.median(rounds, 0) * 1e3,
-    )
+    ratio = f"{np.median(rounds[:, 0] / rounds[:, 1]):.0f}"
+    plain_ms, adam, ridge = np.median(rounds, 0) * 1e3
     full = f"{n_decoder * adam * 2:.0f}"
     return [
-        ["adam", n_decoder, f"{adam:.4f} a batch", f"{plain_ms:.2f}", f"{ratio:.0f}", full],
+        ["adam", n_decoder, f"{adam:.4f} a batch", f"{plain_ms:.2f}", ratio, full],
         ["ridge", n_decoder, f"{ridge:.2f} in all", "", "", f"{n_decoder * ridge / 1e3:.0f}"],
     ]
 
 
-def descend_with_adam(F: Any, starts: torch.Tensor, n_step: int, lr: float = 0.01) -> torch.Tensor:
+def descend_with_adam(F: Any, starts: Tensor, n_step: int, lr: float = 0.01) -> Tensor:
     """Fixed points the conventional way: first-order steps down q, all starts (net, start, n)."""
     states = starts.clone().requires_grad_()
     optimizer = torch.optim.Adam([states], lr=lr)
@@ -331,21 +352,13 @@ def bench_fixed_points(config: Config) -> list[list[Any]]:
     Starts are states of an RNN at the last stimulus step of noisy trials, plus U(0, 6).
     """
     model, configs = load_ensemble([config.recurrent])
-    task, rng = tasks.make_task(configs[0]), util.generator(0)
+    task, rng, network = tasks.make_task(configs[0]), util.generator(0), model.network.double()
     shown = slice(task.steps["stimulus"].stop)
     inputs, _, _ = batches.sample([task], [rng], 256)
-    seen, quiet = (
-        model.encoder(x).double() for x in (inputs, task.noiseless(torch.zeros(1, 1, 2)))
-    )
-    network: Any = model.network.double()
-    drive = network.drive(quiet)[:, :, shown.stop - 1]
-    ends = network(seen[:, :, shown])[:, :, -1]
+    seen, rest = (model.encoder(u).double() for u in (inputs, task.noiseless(torch.zeros(1, 1, 2))))
+    drive, ends = network.drive(rest)[:, :, shown.stop - 1], network(seen[:, :, shown])[:, :, -1]
     starts = fixed_points.draw_starts(ends, config.n_start, (0, 6), [rng])
-
-    def F(state: torch.Tensor) -> torch.Tensor:
-        return network.step(state, drive)
-
-    rows: list[list[Any]] = []
+    F, rows = lambda state: network.step(state, drive), []
     for name, search in (
         ("damped Gauss-Newton", lambda: fixed_points.find(F, starts, low=0)["state"]),
         (f"Adam, {config.n_adam} steps", lambda: descend_with_adam(F, starts, config.n_adam)),
@@ -358,12 +371,16 @@ def bench_fixed_points(config: Config) -> list[list[Any]]:
     return rows
 
 
+def show(title: str, header: str, rows: list[list[Any]]) -> None:
+    """Print a table."""
+    print(f"\n{title}\n\n{util.markdown(header.split('|'), rows)}", flush=True)
+
+
 def main(config: Config) -> None:
     """Measure and print."""
     util.flush_denormals()
     warnings.filterwarnings("ignore", category=UserWarning, module="gymnasium")
-    unknown = set(config.networks) - set(STOCK)
-    if unknown:
+    if unknown := set(config.networks) - set(STOCK):
         raise UserError(f"no network {unknown.pop()}; networks: {', '.join(STOCK)}")
     counts = (*config.n_net, *config.n_net_stock, config.rounds)
     if min(*counts, config.n_fit, config.n_start, config.n_adam) < 1:
@@ -374,30 +391,19 @@ def main(config: Config) -> None:
         print("this machine is busy; the numbers below are not to be trusted")
     peak = matrix_peak(util.pick_device(config.device)) / 1e9
     print(f"matrix peak {peak:.0f} Gflop/s (float32, 2048 x 2048)")
-    plain, ours = Plain(Loop(), config.n_task, conventional=True), "ms per network and batch"
-    print(f"\nTraining, N_task = {config.n_task}, 22 steps, batch 16, {config.rounds} rounds\n")
-    rows: list[list[Any]] = []
-    for n_net in config.n_net:
-        row, share, memory = compare(plain, "RNN", n_net, config)
-        rows.append([*row, f"{share:.0%}", f"{memory:.2f}"])
-    header = ["networks", ours, "in one process", "conventional ms", "times as fast"]
-    print(util.markdown([*header, "share of peak", "peak memory, GB"], rows))
-    print("\nTraining, against the stock module looped one network at a time\n")
-    rows = [
-        [network, *compare(Plain(STOCK[network](), config.n_task), network, n_net, config)[0]]
-        for network in config.networks
-        for n_net in config.n_net_stock
-    ]
-    header = ["architecture", *header[:3], "stock ms", "times as fast"]
-    print(util.markdown(header, rows))
-    print(f"\nDecoding, ID and OOD, 4 splits x {config.n_fit} fits\n")
-    header = ["decoder", "side by side", "ms per decoder", "conventional ms", "times as fast"]
-    header += ["s for all (adam: 2000 batches)"]
-    print(util.markdown(header, bench_decoding(config, plain)))
-    print(f"\npeak memory {peak_memory():.2f} GB")
-    print(f"\nFixed points of {config.recurrent.stem}, float64, all starts at once\n")
-    header = ["search", "starts", "seconds", "q: lower quartile", "median", "upper quartile"]
-    print(util.markdown(header, bench_fixed_points(config)))
+    times = "networks|ms per network and batch|in one process"
+    header = f"{times}|conventional ms|times as fast|share of peak|peak memory, GB"
+    title = f"Training, N_task = {config.n_task}, 22 steps, batch 16, {config.rounds} rounds"
+    show(title, header, bench_training(config))
+    title, header = "looped one network at a time", f"architecture|{times}|stock ms|times as fast"
+    show(f"Training, against the stock module {title}", header, bench_architectures(config))
+    header = "decoder|side by side|ms per decoder|conventional ms|times as fast|s for all (adam: "
+    title = f"Decoding, ID and OOD, 4 splits x {config.n_fit} fits"
+    show(title, f"{header}2000 batches)", bench_decoding(config))
+    title = f"Fixed points of {config.recurrent.stem}, float64, all starts at once"
+    header = "search|starts|seconds|q: lower quartile|median|upper quartile"
+    show(title, header, bench_fixed_points(config))
+    print(f"\npeak memory of this process {peak_memory():.2f} GB")
 
 
 if __name__ == "__main__":

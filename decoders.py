@@ -30,9 +30,9 @@ Moments = tuple[Tensor, Tensor, Tensor]
 class Splits:
     """Quadrants that decoders see, `train`, and are tested in, `test`, per split.
 
-    Quadrants are named by the signs of two `factors`. By default these are the last two, and each
-    split holds out one quadrant; with `split_var` a split holds out one sign of that factor.
-    `as_released` is where the released D = 2 evaluation tests; None where it is not defined.
+    Quadrants are named by the signs of two `factors`, the last two; each split holds out one. With
+    `split_var` a split holds out one sign of that factor. `as_released` is where the released D = 2
+    evaluation tests; None where it is not defined.
     """
 
     def __init__(self, n_dim, split_var=None):
@@ -47,22 +47,15 @@ class Splits:
 
 
 class States:
-    """Representations of networks after `step` steps of decoding trials, by default all of them.
+    """Representations of an ensemble after `step` steps of decoding trials, by default all.
 
-    `model`, `configs` are the ensemble and its networks' settings; `stimulus` is in ms, by default
-    as in training. `t` is the number of samples of evidence seen by then.
+    `stimulus` is in ms, by default as in training.
     """
 
     def __init__(self, model, configs, splits, step=None, stimulus=None):
-        self.model, self.n_net, self.splits = model, len(configs), splits
-        trained = tasks.make_task(configs[0])
-        self.tasks = [trained.decoding_task(q, splits.factors, stimulus) for q in QUADRANTS]
-        task = self.tasks[0]
-        self.step = task.n_step if step is None else step
-        if not 1 <= self.step <= task.n_step:
-            raise UserError(f"step lies from 1 to {task.n_step} in these trials, not {step}")
-        self.evidence_steps = task.evidence_steps
-        self.t = len(range(self.step)[self.evidence_steps])
+        self.model, self.n_net, self.splits, self.step = model, len(configs), splits, step
+        task = tasks.make_task(configs[0])
+        self.tasks = [task.decoding_task(q, splits.factors, stimulus) for q in QUADRANTS]
 
     def draw(self, generators: list[Generator], n_trial: int) -> tuple[Tensor, Tensor]:
         """Fresh trials: states (net, quadrant, n_trial, unit), x (net, quadrant, n_trial, D)."""
@@ -70,9 +63,8 @@ class States:
         for task in self.tasks:
             inputs, _, x = batches.sample([task] * self.n_net, generators, n_trial)
             for some in inputs[:, :, : self.step].split(AT_ONCE, 1):
-                noise = self.model.draw_noise(
-                    *some.shape[1:3], generators, evidence_steps=self.evidence_steps
-                )
+                sizes, when = some.shape[1:3], task.evidence_steps
+                noise = self.model.draw_noise(*sizes, generators, evidence_steps=when)
                 states.append(self.model.represent_last(some, **noise))
             xs.append(x)
         return torch.cat(states, 1).unflatten(1, (4, n_trial)), torch.stack(xs, 1)
@@ -96,13 +88,10 @@ def fit_generators(config: Any, configs: list[dict], fit: int, device: Any) -> l
 
 
 def batch_order(rng: Generator, train: list[list[int]], n_chunk: int) -> Tensor:
-    """Which of a network's trials each decoder sees in a chunk, in random order.
+    """Which trials (2 splits, n_chunk) of (quadrant, trial) flattened each decoder sees, in order.
 
-    An OOD decoder takes all n_chunk / len(train[0]) trials of each quadrant of its split; an ID
-    decoder, of which there are as many, equally many of all four quadrants.
-
-    Returns:
-        (2 splits, n_chunk) indices into (quadrant, trial) flattened, OOD splits first.
+    First come OOD decoders: each takes all n_chunk / len(train[0]) trials of each quadrant of its
+    split. Then as many ID decoders take equally many of all four quadrants.
     """
     n_trial = n_chunk // len(train[0])
     pool = torch.arange(4 * n_trial, device=rng.device).view(4, n_trial)
@@ -116,7 +105,6 @@ def fit_adam(source: States, configs: list, config: Any, generators: list, show:
     """Train all decoders of all networks, splits and fits with Adam.
 
     Args:
-        source, configs: `States`, and the settings of their networks.
         config: `generalize.Config`.
         generators: per fit one for each network.
         show: progress bar.
@@ -173,16 +161,13 @@ def fit_ridge(source: States, configs: list, config: Any, generators: list, show
 
 
 def quadrant_moments(h: Tensor, x: Tensor) -> Moments:
-    """Second moments of (h, 1) and x, (net, quadrant, trial, ...): all that regression needs.
+    """Second moments hh, hx, xx of (h, 1) and x, (net, quadrant, trial, ...), all that is needed.
 
-    Returns:
-        hh (net, quadrant, unit + 1, unit + 1), hx (net, quadrant, unit + 1, D), xx (net, quadrant).
+    They are (net, quadrant, unit + 1, unit + 1), (net, quadrant, unit + 1, D), (net, quadrant).
     """
-    h, x = h.double(), x.double()
-    h = torch.cat([h, torch.ones_like(h[..., :1])], -1)
-    n_trial = h.shape[2]
-    hh, hx = h.transpose(2, 3) @ h / n_trial, h.transpose(2, 3) @ x / n_trial
-    return hh, hx, (x * x).sum((2, 3)) / n_trial
+    h, x = torch.cat([h, torch.ones_like(h[..., :1])], -1).double(), x.double()
+    n_trial, transposed = h.shape[2], h.transpose(2, 3)
+    return transposed @ h / n_trial, transposed @ x / n_trial, (x * x).sum((2, 3)) / n_trial
 
 
 def ridge(moments: Moments, quadrants: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -218,9 +203,8 @@ def best_ridge(moments: Moments, seen: Sequence[int]) -> tuple[Tensor, Tensor, T
 def r_sq_of(weight: Tensor, bias: Tensor, states: Tensor, x: Tensor) -> Tensor:
     """r2 = 1 - MSE / Var (net, decoder), MSE pooled over factors and trials.
 
-    Args:
-        weight, bias: (net, decoder, unit, D), (net, decoder, 1, D).
-        states, x: (net, decoder or 1, trial, unit), (net, decoder or 1, trial, D).
+    weight (net, decoder, unit, D), bias (net, decoder, 1, D), states and x (net, decoder or 1,
+    trial, unit or D).
     """
     return 1 - ((states @ weight + bias - x) ** 2).mean((2, 3)) / VARIANCE
 
@@ -253,10 +237,7 @@ def test_decoders(
 
 
 def column_angles(weight: np.ndarray) -> np.ndarray:
-    """Angles (..., D, D) in degrees between the columns of decoders (..., unit, D).
-
-    90 means orthogonal factors. Upper triangle, NaN elsewhere.
-    """
+    """Angles in degrees between columns of decoders (..., unit, D), (..., D, D), upper triangle."""
     unit = weight / np.linalg.norm(weight, axis=-2, keepdims=True)
     cosine = np.swapaxes(unit, -1, -2) @ unit
     angles = np.degrees(np.arccos(np.clip(cosine, -1, 1)))

@@ -20,10 +20,7 @@ GIVEN_UP = 1e4  # damping at which no step helps any more; 1e8 finds nothing bet
 def draw_starts(
     visited: Tensor, n_start: int, jitter: tuple[float, float], generators: Sequence[Generator]
 ) -> Tensor:
-    """Some of the visited states (net, state, n), drawn at random, plus jitter; (net, start, n).
-
-    The jitter is uniform between its two numbers; each network has a generator.
-    """
+    """Some of the visited states (net, state, n), drawn at random, + U(jitter); (net, start, n)."""
     (low, high), starts = jitter, []
     for states, rng in zip(visited, generators, strict=True):
         drawn = states[torch.randint(len(states), (n_start,), generator=rng)]
@@ -41,10 +38,9 @@ def jacobian(F: Map, states: Tensor, at_once: int = 32) -> Tensor:
     """dF_i / dr_j at states (net, start, n): (net, start, n, n), `at_once` columns at a time."""
 
     def column(direction):
-        direction = direction.expand_as(states).contiguous()
-        return torch.func.jvp(F, (states,), (direction,))[1]
+        return torch.func.jvp(F, (states,), (direction.expand_as(states).contiguous(),))[1]
 
-    eye = torch.eye(states.shape[-1], dtype=states.dtype, device=states.device)
+    eye = torch.eye(states.shape[-1]).to(states)
     return torch.func.vmap(column, out_dims=-1, chunk_size=at_once)(eye)
 
 
@@ -75,7 +71,7 @@ def find(F: Map, starts: Tensor, low=-INF, high=INF, n_iter=100, enough=1e-28) -
 def step_down(F: Map, states, q, damping, low, high) -> tuple[Tensor, Tensor, Tensor]:
     """One damped Gauss-Newton step, taken where it lowers q. Returns states, q, damping."""
     residual = (F(states) - states)[..., None]
-    eye = torch.eye(states.shape[-1], dtype=states.dtype, device=states.device)
+    eye = torch.eye(states.shape[-1]).to(states)
     slope = jacobian(F, states) - eye
     uphill = (slope.mT @ residual)[..., 0]
     held = ((states <= low) & (uphill > 0)) | ((states >= high) & (uphill < 0))
@@ -114,10 +110,9 @@ def nearest(points: Tensor, others: Tensor) -> Tensor:
 
 def pick_unique(points: Tensor, tolerance: float) -> Tensor:
     """Which points (point, n) are farther than `tolerance` from all picked before? (point,)."""
-    close = torch.cdist(points, points) <= tolerance
     picked = torch.zeros(len(points), dtype=torch.bool)
-    for i, row in enumerate(close):
-        picked[i] = not (row & picked).any()
+    for i, close in enumerate(torch.cdist(points, points) <= tolerance):
+        picked[i] = not (close & picked).any()
     return picked
 
 
@@ -129,7 +124,6 @@ def local_dimension(points: Tensor, n_near: int = 10) -> Tensor:
     """
     if len(points) <= n_near:
         return points.new_full((len(points),), float("nan"))
-    rows = torch.cdist(points, points).argsort(1)[:, : n_near + 1]
-    around = points[rows]
+    around = points[torch.cdist(points, points).argsort(1)[:, : n_near + 1]]
     variances = torch.linalg.svdvals(around - around.mean(1, keepdim=True)) ** 2
     return variances.sum(1) ** 2 / (variances**2).sum(1)

@@ -10,20 +10,20 @@ quadrants of x* and is tested on the fourth, each in turn. ID: it sees and is te
 The OOD test comes in two versions. held_out = 'quadrant' tests on the quadrant held out.
 held_out = 'as_released' is what the authors' released D = 2 evaluation does: of its four splits,
 the two that hold out (-,+) or (+,-) are tested on the quadrants (+,+) and (-,-), which their
-decoder was trained on. Every run measures ID and both OOD versions. Instead of a quadrant,
-`--split_var` holds out one sign of one factor. Beside r2 stand measures of the representation
+decoder was trained on. Every run measures ID and both OOD versions, and, of the representation
 alone, CCGP and parallelism score of the two factors that name the quadrants (`abstraction.py`).
-
 Results go into a tidy table (.csv, see `table.py`), decoders into a folder `decoders` beside it.
 """
 
 import copy
+import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 import abstraction
@@ -65,6 +65,11 @@ class Config:
     every_measure: bool = False
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU if there is one
 
+    @property
+    def axis(self) -> str:
+        """Of several times: 'step' or 'stimulus'; '' for the last step alone."""
+        return "step" if self.step else "stimulus" if self.stimulus else ""
+
     def check(self) -> None:
         """Raise UserError for settings that cannot be meant."""
         lows = {"n_fit": 1, "batch_sz": 1, "n_test": 4, "seed": 0, "n_ridge": 100}
@@ -84,168 +89,126 @@ class Config:
             if wrong:
                 raise UserError(words)
 
-    @property
-    def when(self) -> tuple[str, list[dict[str, int]]]:
-        """When decoders are fitted: '', 'step' or 'stimulus', and each as arguments of `States`."""
-        axis = "step" if self.step else "stimulus" if self.stimulus else ""
-        return axis, [{axis: value} for value in self.step or self.stimulus] or [{}]
-
 
 NETS_AT_ONCE = 64  # networks decoded side by side; more take too much memory
 ABSTRACTION = 2**32  # number of the first fit of abstraction measures, beyond those of decoders
-DECODERS = ("dec", "dec_ID")
-LABELS = {"ccgp": "CCGP", "parallelism": "parallelism"}  # in the printed table
+LABELS = {"ID": "ID", "quadrant": "OOD held out", "as_released": "OOD as released"}
+LABELS |= {"ccgp": "CCGP", "parallelism": "parallelism"}
 Arrays = dict[str, np.ndarray]
-Networks = dict[Path, settings.Config]  # settings by checkpoint
 
 
 def decode(source: States, configs: list[settings.Config], config: Config, show: Any) -> Arrays:
     """Fit and test decoders of networks at one time.
 
     Returns:
-        r2 (net, split, fit) by measure; dec, dec_ID (net, split, fit, unit, D); and what
-        `abstraction.abstraction` does.
+        r2 (net, split, fit) by measure; dec, dec_ID (net, split, fit, unit, D), angles, angles_ID
+        (net, split, fit, D, D); and what `abstraction.abstraction` does.
     """
     device, fits = util.pick_device(config.device), range(config.n_fit)
     rngs = [decoders.fit_generators(config, configs, fit, device) for fit in fits]
     fit_decoders = decoders.fit_ridge if config.decoder == "ridge" else decoders.fit_adam
     weight, bias = fit_decoders(source, configs, config, rngs, show)
     found = decoders.test_decoders(source, config.n_test, rngs, weight, bias)
-    found["dec"], found["dec_ID"] = np.split(weight.transpose(1, 2).cpu().numpy(), 2, axis=1)
+    both = np.split(weight.transpose(1, 2).cpu().numpy(), 2, axis=1)
+    for end, dec in zip(("", "_ID"), both, strict=True):
+        found |= {f"dec{end}": dec, f"angles{end}": decoders.column_angles(dec)}
     rngs = [decoders.fit_generators(config, configs, ABSTRACTION + fit, device) for fit in fits]
     return found | abstraction.abstraction(source, rngs)
 
 
-def generalize(networks: Networks, model: Any, config: Config) -> Arrays:
-    """Decode the networks of an ensemble.
-
-    Returns:
-        what `decode` does, with axes (when, n_task, run, ...), NaN where a network is not there;
-        n_tasks, runs; t (when,), samples of evidence seen.
-    """
+def generalize(model, paths, configs, splits, times: pd.DataFrame, config: Config) -> Arrays:
+    """Decode networks at each of `times`: what `decode` returns, with axes (time, net, ...)."""
     model.to(util.pick_device(config.device))
-    paths, configs = list(networks), list(networks.values())
-    splits, (_, at_each) = Splits(configs[0]["n_dim"], config.split_var), config.when
-    times = [States(model, configs, splits, **when).t for when in at_each]  # checks them first
-    axes = {name: np.unique([c[name] for c in configs]) for name in ("n_task", "run")}
-    found = {"n_tasks": axes["n_task"], "runs": axes["run"], "t": np.array(times)}
+    found = Arrays()
     groups: dict[int, list[int]] = {}  # Adam's number of batches depends on N_task
     for net, c in enumerate(configs):
         n_step = config.n_fit if config.decoder == "ridge" else decoders.n_batch_of(config, c)
         groups.setdefault(n_step, []).append(net)
-    total = len(at_each) * sum(n_step * len(nets) for n_step, nets in groups.items())
-    pieces = [
-        x[i : i + NETS_AT_ONCE] for x in groups.values() for i in range(0, len(x), NETS_AT_ONCE)
-    ]
+    total = len(times) * sum(n_step * len(nets) for n_step, nets in groups.items())
+    few = range(0, len(configs), NETS_AT_ONCE)
+    pieces = [nets[i : i + NETS_AT_ONCE] for nets in groups.values() for i in few]
     with tqdm(total=total, unit=" network steps", disable=None) as show:
-        for nets in pieces:
-            few, own = copy.deepcopy(model), [configs[net] for net in nets]
-            few.keep(nets)
-            row, column = (np.searchsorted(x, [c[name] for c in own]) for name, x in axes.items())
-            for i, when in enumerate(at_each):
-                new = decode(States(few, own, splits, **when), own, config, show)
+        for nets in filter(None, pieces):
+            part, own = copy.deepcopy(model), [configs[net] for net in nets]
+            part.keep(nets)
+            for i, when in enumerate(times[["step", "stimulus"]].to_numpy().tolist()):
+                new = decode(States(part, own, splits, *when), own, config, show)
                 bad = ~np.isfinite([new[measure] for measure in MEASURES]).all((0, 2, 3))
                 if bad.any():
                     raise UserError(f"{paths[nets[bad.argmax()]]}: its decoders diverged; lower lr")
                 for name, values in new.items():
-                    if name not in found:
-                        shape = (len(at_each), *map(len, axes.values()), *values.shape[1:])
-                        found[name] = np.full(shape, np.nan, values.dtype)
-                    found[name][i, row, column] = values
+                    shape = len(times), len(configs), *values.shape[1:]
+                    found.setdefault(name, np.empty(shape, values.dtype))[i, nets] = values
     return found
 
 
-def report(found: Arrays, sigma: float, config: Config) -> str:
+def report(found: Arrays, configs: list, times: pd.DataFrame, config: Config) -> str:
     """The table of medians and quartiles, as Markdown, and what chance gives."""
-    axis, at_each = config.when
-    header = [axis] if axis else []
-    header += ["N_task", "networks", "splits x fits", "ID", "OOD held out", "OOD as released"]
-    header += ["gap", "theory 1 - 12 sigma^2 / t", "angle", *LABELS.values()]
-    angles = decoders.column_angles(found["dec_ID" if config.in_distribution else "dec"])
-    rows, words = [], []
-    for i, (when, t) in enumerate(zip(at_each, found["t"], strict=True)):
-        for k, n_task in enumerate(found["n_tasks"]):
-            values = {name: found[name][i, k] for name in (*MEASURES, *LABELS)}
-            n_run, n_split, n_fit = values["ID"].shape
-            n_net = n_run - int(np.isnan(values["ID"][:, 0, 0]).sum())
-            gap = np.nanmedian(values["ID"]) - np.nanmedian(values["quadrant"])
-            best = "-" if t == 0 or math.isnan(sigma) else f"{theory.r2_mean(t, sigma):.3f}"
-            texts = [util.quartiles(values[measure]) for measure in MEASURES]
-            rows.append([*when.values(), n_task, n_net, f"{n_split} x {n_fit}", *texts])
-            rows[-1] += [f"{gap:.3f}", best, util.quartiles(angles[i, k], 0)]
-            rows[-1] += [util.quartiles(values[name]) for name in LABELS]
-    for name, label in LABELS.items():
+    of_net, lines, words = np.array([c["n_task"] for c in configs]), [], []
+    angles = "angles_ID" if config.in_distribution else "angles"
+    for i, when in enumerate(times.to_dict("records")):
+        known = when["t"] > 0 and not math.isnan(when["sigma"])
+        best = f"{theory.r2_mean(when['t'], when['sigma']):.3f}" if known else "-"
+        for n_task in np.unique(of_net):
+            own = {name: values[i, of_net == n_task] for name, values in found.items()}
+            n_net, n_split, n_fit = own["ID"].shape
+            line: dict[Any, Any] = {config.axis: when[config.axis]} if config.axis else {}
+            line |= {"N_task": n_task, "networks": n_net, "splits x fits": f"{n_split} x {n_fit}"}
+            line |= {LABELS[name]: util.quartiles(own[name]) for name in MEASURES}
+            line["gap"] = f"{np.median(own['ID']) - np.median(own['quadrant']):.3f}"
+            line["theory 1 - 12 sigma^2 / t"] = best
+            line["angle"] = util.quartiles(own[angles], 0)
+            line |= {LABELS[name]: util.quartiles(own[name]) for name in abstraction.MEASURES}
+            lines.append(line)
+    for name in abstraction.MEASURES:
         chance = found[f"{name}_chance"].reshape(-1, 3)
         chance = chance[~np.isnan(chance).any(1)]
         ends = "{:.2f} [{:.2f}, {:.2f}]".format(*chance.mean(0)) if len(chance) else "-"
-        words.append(f"{label} {ends}")
+        words.append(f"{LABELS[name]} {ends}")
     chances = f"chance by the geometric null, mean [5 %, 95 %]: {', '.join(words)}"
     foot = f"r2, median [quartiles]; decoder {config.decoder}"
-    return f"{util.markdown(header, rows)}\n{chances}\n{foot}"
+    return f"{util.markdown(lines[0], [x.values() for x in lines])}\n{chances}\n{foot}"
 
 
-# ------------------------------------------------------------------ saving
+def of_measure(found: Arrays, measure: str) -> tuple[Arrays, Arrays]:
+    """Arrays (time, net, ...) of r_sq*.npz and decoders*.npz (docs/protocol.md, Files)."""
+    end = "_ID" if measure == "ID" else ""
+    r_sq = {name: found[name] for name in found if name.startswith(tuple(abstraction.MEASURES))}
+    dec = {name: found[f"{name}{end}"] for name in ("dec", "angles")}
+    return {"r_sq": found[measure], **r_sq}, dec
 
 
-def npz_of(found: Arrays, splits: Splits, config: Config, measure: str) -> tuple[Arrays, Arrays]:
-    """Arrays of r_sq*.npz and decoders*.npz of one measure (docs/protocol.md, Files).
-
-    Where there are several steps or stimuli these are the first axis, before n_tasks and runs, and
-    an N_task axis of length 1 is left out.
-    """
-    axis, at_each = config.when
-
-    def shaped(name):
-        values = found[name]
-        return values[0] if not axis else values[:, 0] if len(found["n_tasks"]) == 1 else values
-
-    everywhere = [list(QUADRANTS)] * len(splits.train)
-    test = {"ID": everywhere, "quadrant": splits.test, "as_released": splits.as_released}
-    tested = test[measure] or splits.test
-    width = max(map(len, tested))
-    shared = {"n_tasks": found["n_tasks"], "runs": found["runs"], "measure": np.array(measure)}
-    if axis:
-        values = np.array([when[axis] for when in at_each])
-        shared["timing" if axis == "stimulus" else axis] = values
-    r_sq = {name: shaped(name) for both in LABELS for name in (both, f"{both}_chance")}
-    r_sq |= {"r_sq": shaped(measure), "t": found["t"] if axis else found["t"][0], **shared}
-    r_sq["train"] = np.array(everywhere if measure == "ID" else splits.train)
-    r_sq["test"] = np.array([q + [-1] * (width - len(q)) for q in tested])  # -1: nothing
-    r_sq["factors"] = np.array(splits.factors)
-    dec = shaped("dec_ID" if measure == "ID" else "dec")
-    return r_sq, {"dec": dec, "angles": decoders.column_angles(dec), **shared}
-
-
-def npz_files(config: Config, out: Path, released_test: bool) -> dict[str, Path]:
-    """The .npz to write for each measure."""
-    if not config.every_measure:
-        return {"ID" if config.in_distribution else config.held_out: out}
+def npz_files(config: Config, out: Path, splits: Splits, paths: list[Path]) -> dict[str, Path]:
+    """The .npz to write for each measure; UserError for one that is there, made otherwise."""
     ends = {"as_released": "", "quadrant": "_quadrant", "ID": "_ID"}
-    ends = ends if released_test else {"quadrant": "", "ID": "_ID"}
-    return {m: out.with_name(f"{out.stem}{end}.npz") for m, end in ends.items()}
+    ends = ends if splits.as_released else {"quadrant": "", "ID": "_ID"}
+    files = {m: out.with_name(f"{out.stem}{end}.npz") for m, end in ends.items()}
+    if not config.every_measure:
+        files = {"ID" if config.in_distribution else config.held_out: out}
+    for measure, path in files.items():
+        there = util.load_npz(path) if path.exists() and not config.overwrite else {}
+        made = util.about_of(there) if str(there.get("measure")) == measure else None
+        if there and table.differs(made, "generalize", util.plain(config), paths):
+            raise UserError(f"{path}: made with other settings; another --out, or --overwrite")
+    return files
 
 
-def save_table(
-    found: Arrays, splits: Splits, networks: Networks, config: Config, out: Path, entries: dict
-) -> None:
-    """Put rows into the table, and the weights of decoders into files beside it."""
-    frames, abouts, configs = [], {}, list(networks.values())
-    for measure in MEASURES if splits.as_released else MEASURES[:2]:
-        for arrays in npz_of(found, splits, config, measure):
-            told = measure, config.decoder, config.split_var
-            frames.append(released.rows_of(arrays, configs, *told))
-    for key, own in entries.items():
-        abouts[key] = util.provenance(config, own)
-        runs = [networks[path]["run"] for path in own]
-        at = np.searchsorted(found["n_tasks"], networks[own[0]]["n_task"])
-        weights = {n: found[n][:, at, np.searchsorted(found["runs"], runs)] for n in DECODERS}
-        weights = weights if config.when[0] else {n: values[0] for n, values in weights.items()}
-        condition, _, *entry = key.split("|")
-        file = out.parent / "decoders" / f"{'_'.join([condition, *filter(None, entry)])}.npz"
-        if config.save_decoders:
-            util.save_npz(file, runs=runs, **weights, **util.about_arrays(abouts[key]))
-    table.put(out, released.joined(frames), abouts)
-    print(f"saved in {out}")
+def save_npz(path, measure, found, configs, splits, times, about, config: Config) -> None:
+    """Write one measure in the authors' layout."""
+    at = (config.axis, times[config.axis]) if config.axis else ()
+    r_sq, dec = (
+        {**released.on_grid(arrays, configs, *at), "measure": measure, **about}
+        for arrays in of_measure(found, measure)
+    )
+    everywhere = [list(QUADRANTS)] * len(splits.train)
+    test = {"ID": everywhere, "as_released": splits.as_released}.get(measure) or splits.test
+    r_sq["train"] = everywhere if measure == "ID" else splits.train
+    r_sq["test"] = list(zip(*itertools.zip_longest(*test, fillvalue=-1), strict=True))
+    r_sq |= {"t": times["t"] if config.axis else times["t"][0], "sigma": times["sigma"][0]}
+    util.save_npz(path, **r_sq, factors=splits.factors)
+    if config.save_decoders:
+        util.save_npz(path.with_name("decoders" + path.name.removeprefix("r_sq")), **dec)
+    print(f"saved {measure} in {path}")
 
 
 def main(config: Config) -> None:
@@ -253,28 +216,31 @@ def main(config: Config) -> None:
     config.check()
     paths = util.find_checkpoints(config.networks)
     model, configs = checkpoint.load_ensemble(paths, config.assume)
-    networks = dict(zip(paths, configs, strict=True))
-    splits, sigma = Splits(configs[0]["n_dim"], config.split_var), theory.sigma_of(configs[0])
-    series = config.when[0] if config.split_var is None else f"split_var{config.split_var}"
-    out, entries = table.destination("generalize", config, networks, config.decoder, series)
-    files = npz_files(config, out, bool(splits.as_released)) if out.suffix == ".npz" else {}
-    for measure, path in files.items():
-        there = util.load_npz(path) if path.exists() and not config.overwrite else {}
-        made = util.about_of(there) if str(there.get("measure")) == measure else None
-        if there and table.differs(made, "generalize", util.plain(config), paths):
-            raise UserError(f"{path}: made with other settings; another --out, or --overwrite")
-    found = generalize(networks, model, config)
-    print(report(found, sigma, config))
-    if not files:
-        save_table(found, splits, networks, config, out, entries)
+    splits = Splits(configs[0]["n_dim"], config.split_var)
+    times = table.time_columns(configs[0], config.step, config.stimulus, config.split_var)
+    named = dict(zip(paths, configs, strict=True)), config.decoder, times["series"][0]
+    out, entries = table.destination("generalize", config, *named)
+    files = npz_files(config, out, splits, paths) if out.suffix == ".npz" else {}
+    found = generalize(model, paths, configs, splits, times, config)
+    print(report(found, configs, times, config))
     about = util.about_arrays(util.provenance(config, paths))
     for measure, path in files.items():
-        r_sq, dec = npz_of(found, splits, config, measure)
-        util.save_npz(path, **r_sq, sigma=sigma, **about)
-        if config.save_decoders:
-            name = "decoders" + path.name.removeprefix("r_sq")
-            util.save_npz(path.with_name(name), **dec, **about)
-        print(f"saved {measure} in {path}")
+        save_npz(path, measure, found, configs, splits, times, about, config)
+    if files:
+        return
+    frames, abouts = [], {key: util.provenance(config, own) for key, own in entries.items()}
+    for key, own in entries.items() if config.save_decoders else ():
+        nets, (condition, _, *entry) = [paths.index(path) for path in own], key.split("|")
+        at = (slice(None) if config.axis else 0), nets
+        weights = {name: found[name][at] for name in ("dec", "dec_ID")}
+        runs, about = [configs[net]["run"] for net in nets], util.about_arrays(abouts[key])
+        name = "_".join(filter(None, (condition, *entry)))
+        util.save_npz(out.parent / "decoders" / f"{name}.npz", runs=runs, **weights, **about)
+    for measure in MEASURES if splits.as_released else MEASURES[:2]:
+        r_sq, dec = of_measure(found, measure)
+        frames.append(table.rows_of(r_sq | dec, configs, times, config.decoder, measure))
+    table.put(out, table.joined(frames), abouts)
+    print(f"saved in {out}")
 
 
 if __name__ == "__main__":

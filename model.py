@@ -1,29 +1,27 @@
 """Encoder, network and readout of an ensemble, put together."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Generator, Tensor, nn
 
 import tasks
+from controls import EncoderLast, EncoderMean
 from RNN import GRU, LSTM, RNN, Ensemble, Network, Noise, affine, net_blocks
 from transformer import GPT2
 from util import UserError, generator
 
 NETWORKS: dict[str, type[Network]] = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU, "gpt-2": GPT2}
+NETWORKS |= {"encoder-mean": EncoderMean, "encoder-last": EncoderLast}  # controls
 NOISE_ENC = 20  # standard deviation of noise after the encoder: n_sd_in / 20
 
 
 class Encoder(Ensemble):
     """The frozen random encoder in front of every network (appendix of the paper).
 
-    D -> 100 -> 100 -> 40 with a non-linearity between; fixation and rule channels bypass it.
-
-    Args:
-        n_net: networks.
-        task: what says which channels hold evidence.
-        activ: 'ReLU', or 'Quad', the square.
-        encode: with False the network sees the raw channels.
+    D -> 100 -> 100 -> 40 with a non-linearity between, 'ReLU' or 'Quad', the square; fixation and
+    rule channels of the task bypass it. Without `encode` the network sees the raw channels.
     """
 
     WIDTHS = (100, 100, 40)
@@ -35,34 +33,24 @@ class Encoder(Ensemble):
         self.n_features = self.WIDTHS[-1] if encode else n_dim
         self.n_out = task.n_channel - n_dim + self.n_features
         self.features = slice(self.evidence.start, self.evidence.start + self.n_features)
-        if encode:
-            widths = n_dim, *self.WIDTHS
-            for i in range(3):
-                self.add_linear(f"layer{i}", *widths[i : i + 2], f"{2 * i}.{{}}")
+        for i, widths in enumerate(pairwise((n_dim, *self.WIDTHS)) if encode else ()):
+            self.add_linear(f"layer{i}", *widths, f"{2 * i}.{{}}")
         self.made_of, self.products = [], []
         self.requires_grad_(False)
-
-    def draw(self, net: int, rng: Generator) -> None:
-        """Fresh weights for one network."""
-        for i in range(3 if self.encode else 0):
-            self.draw_linear(f"layer{i}", net, rng)
 
     def layers(self) -> list[Tensor]:
         """The three layers as products on columns that end with a 1, (net, out or out + 1, in + 1).
 
-        Bias is the weight from that constant; the last row of the first two passes it on. They are
-        made once and kept until a parameter changes.
+        The last column is the bias; the last row of the first two passes the 1 on. They are kept
+        until a parameter changes.
         """
         made_of = [(p.data_ptr(), p._version) for p in self.parameters()]
         if made_of != self.made_of:
-            weights = [self.get_parameter(f"layer{i}_weight") for i in range(3)]
-            biases = [self.get_parameter(f"layer{i}_bias") for i in range(3)]
-            pairs = zip(weights, biases, strict=True)
-            layers = [torch.cat([w.transpose(1, 2), b.transpose(1, 2)], 2) for w, b in pairs]
+            parameters = [p.transpose(1, 2) for p in self.parameters()]  # weight, bias, weight, ...
+            layers = [torch.cat(parameters[i : i + 2], 2) for i in (0, 2, 4)]
             for i in range(2):
-                constant = torch.zeros_like(layers[i][:, :1])
-                constant[..., -1] = 1
-                layers[i] = torch.cat([layers[i], constant], 1)
+                layers[i] = nn.functional.pad(layers[i], (0, 0, 0, 1))
+                layers[i][:, -1, -1] = 1
             self.made_of, self.products = made_of, layers
         return self.products
 
@@ -90,19 +78,12 @@ class Encoder(Ensemble):
 
 
 class Readout(Ensemble):
-    """Linear map from the representation to one logit per task (section 3.1).
-
-    Networks with fewer tasks than the widest are padded; the loss never looks at the padding.
-    """
+    """Linear map from the representation to one logit per task, padded to the most tasks."""
 
     def __init__(self, n_neu, n_tasks):
         super().__init__(len(n_tasks))
         self.n_outs = list(n_tasks)
         self.add_linear("out", n_neu, max(n_tasks), "0.{}")
-
-    def draw(self, net: int, rng: Generator) -> None:
-        """Fresh weights for one network."""
-        self.draw_linear("out", net, rng)
 
     def forward(self, rates: Tensor) -> Tensor:
         """(net, trial, time, unit) -> logits (net, trial, time, task)."""
@@ -110,11 +91,7 @@ class Readout(Ensemble):
 
 
 class Model(nn.Module):
-    """Encoder, network and readout of an ensemble.
-
-    Args:
-        configs: settings of each network, alike but for `n_task`, `run` and `seed`.
-    """
+    """Encoder, network and readout of an ensemble, from the settings of each network."""
 
     def __init__(self, configs):
         super().__init__()
@@ -147,37 +124,25 @@ class Model(nn.Module):
             part.keep(nets)
 
     def draw_noise(
-        self,
-        n_trial: int,
-        n_time: int,
-        generators: Sequence[Generator],
-        trial_num: int = 1,
-        evidence_steps: slice | None = None,
+        self, n_trial: int, n_time: int, rngs: Sequence[Generator], trial_num=1, evidence_steps=None
     ) -> Noise:
         """What is drawn anew for every batch beside its trials; keyword arguments of `forward`.
 
-        Args:
-            n_trial, n_time: trials side by side, and steps of all that follow each other.
-            generators: one per network.
-            trial_num: how many follow each other.
-            evidence_steps: steps of each trial that show evidence, where there is noise after the
-                encoder; None: as in training.
+        `n_time` steps hold `trial_num` trials in a row. Noise after the encoder comes in the
+        `evidence_steps` of each, a slice; None: as in training.
         """
-        noise = self.network.draw_noise(n_trial, n_time, generators)
+        noise = self.network.draw_noise(n_trial, n_time, rngs)
         if self.sd_enc:
             steps, n_step = evidence_steps or self.evidence_steps, n_time // trial_num
             shape = n_trial, trial_num, len(range(n_step)[steps]), self.encoder.n_features
-            draws = [torch.randn(shape, generator=g, device=g.device) for g in generators]
+            draws = [torch.randn(shape, generator=g, device=g.device) for g in rngs]
             every = draws[0].new_zeros(len(draws), *shape[:2], n_step, shape[-1])
             every[:, :, :, steps] = torch.stack(draws)
             noise["encoder_noise"] = every.flatten(2, 3)
         return noise
 
     def add_noise(self, u: Tensor, encoder_noise: Tensor | None = None) -> Tensor:
-        """What the network sees: u (net, trial, time, n_in), with the noise after the encoder.
-
-        encoder_noise: (net, trial, time, feature), standard normal where evidence is shown.
-        """
+        """u (net, trial, time, n_in) with noise (net, trial, time, feature) after the encoder."""
         if encoder_noise is not None:
             u = u.clone()
             u[..., self.encoder.features] += self.sd_enc * encoder_noise

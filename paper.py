@@ -4,7 +4,8 @@
 `FIGURES` name the measurements. sweep.py does all of it; nothing here runs anything.
 """
 
-from dataclasses import dataclass, field
+import functools
+from dataclasses import dataclass
 from typing import Any
 
 import settings
@@ -23,37 +24,40 @@ STEPS = tuple(range(2, 23))  # of a trial of 22, from the first with evidence
 ARCHITECTURES = ("RNN", "NoLeak", "LSTM", "gpt-2")
 
 
-@dataclass(frozen=True)
 class Kind:
     """Networks of one folder below Networks/."""
 
-    ensembles: tuple[tuple[int, ...], ...]  # N_task of those trained together, for each training
-    settings: dict[str, Any]  # what differs from settings.PAPER
+    def __init__(self, *ensembles: tuple[int, ...], **settings: Any):
+        self.ensembles = ensembles  # N_task of those trained together, for each training
+        self.settings = settings  # what differs from settings.PAPER
 
 
-def kind(*ensembles: tuple[int, ...], **settings: Any) -> Kind:
-    """A `Kind`."""
-    return Kind(ensembles, settings)
-
-
+UNTRAINED = tuple(f"Untrained_{name}" for name in ARCHITECTURES)
 HIGH_DIM = {"task": "LinearClassificationHighDim"}
 KINDS = {
-    "RNN": kind(N_TASKS, (9,), *((n,) for n in N_TASKS_MORE)),
-    "NoLeak": kind(N_TASKS, leaky=False),
-    "LSTM": kind(N_TASKS, network="LSTM"),
-    "gpt-2": kind(N_TASKS, (9,), network="gpt-2"),
-    "Quad": kind(N_TASKS, activ_enc="Quad"),
-    "Multiply": kind((24,), task="MultiplyClassificationFull"),
-    "Bound": kind((24,), N_TASKS[:-1], task="LinearClassificationBound"),
-    "Context": kind((1,), task="ContextDependent"),
-    "NoiseEnc": kind((24,), noise_enc=True),
-    "Gumbel": kind((24,), dist="gumbel"),
-    "Anisot": kind((24,), task="LinearClassificationAnisot"),
-    "Autocorr": kind((24,), autocorr=True),
-    **{f"Corr{corr:g}": kind((24,), corr=corr) for corr in CORRS},
-    **{f"Noise{noise}": kind(N_TASKS_NOISE, n_sd_in=float(noise)) for noise in NOISES},
-    **{f"nDim{d}": kind(N_TASKS_DIM, n_dim=d, **HIGH_DIM) for d in DIMS},
-    **{f"gpt-2_nDim{d}": kind(N_TASKS_DIM, n_dim=d, network="gpt-2", **HIGH_DIM) for d in DIMS},
+    "RNN": Kind(N_TASKS, (9,), *((n,) for n in N_TASKS_MORE)),
+    "NoLeak": Kind(N_TASKS, leaky=False),
+    "LSTM": Kind(N_TASKS, network="LSTM"),
+    "gpt-2": Kind(N_TASKS, (9,), network="gpt-2"),
+    "Quad": Kind(N_TASKS, activ_enc="Quad"),
+    "EncoderMean": Kind(N_TASKS, network="encoder-mean"),
+    "EncoderLast": Kind((24,), network="encoder-last"),
+    "Untrained_RNN": Kind((24,), n_batch=0),
+    "Untrained_NoLeak": Kind((24,), n_batch=0, leaky=False),
+    "Untrained_LSTM": Kind((24,), n_batch=0, network="LSTM"),
+    "Untrained_gpt-2": Kind((24,), n_batch=0, network="gpt-2"),
+    "Grid": Kind((24,), task="GridClassification"),
+    "Multiply": Kind((24,), task="MultiplyClassificationFull"),
+    "Bound": Kind((24,), N_TASKS[:-1], task="LinearClassificationBound"),
+    "Context": Kind((1,), task="ContextDependent"),
+    "NoiseEnc": Kind((24,), noise_enc=True),
+    "Gumbel": Kind((24,), dist="gumbel"),
+    "Anisot": Kind((24,), task="LinearClassificationAnisot"),
+    "Autocorr": Kind((24,), autocorr=True),
+    **{f"Corr{corr:g}": Kind((24,), corr=corr) for corr in CORRS},
+    **{f"Noise{noise}": Kind(N_TASKS_NOISE, n_sd_in=float(noise)) for noise in NOISES},
+    **{f"nDim{d}": Kind(N_TASKS_DIM, n_dim=d, **HIGH_DIM) for d in DIMS},
+    **{f"gpt-2_nDim{d}": Kind(N_TASKS_DIM, n_dim=d, network="gpt-2", **HIGH_DIM) for d in DIMS},
 }
 
 
@@ -63,17 +67,16 @@ class Product:
 
     script: str
     networks: tuple[tuple[str, tuple[int, ...]], ...]  # kind, n_tasks
-    options: dict[str, Any] = field(default_factory=dict)  # other than settings.MEASUREMENTS
+    options: dict[str, Any]  # other than settings.MEASUREMENTS
 
 
-def decode(n_tasks: tuple[int, ...], *kinds: str, **options: Any) -> Product:
-    """r2 of x* in and out of distribution, angles, abstraction measures."""
-    return Product("generalize", tuple((name, n_tasks) for name in kinds), options)
+def measure(script: str, n_tasks: tuple[int, ...], *kinds: str, **options: Any) -> Product:
+    """A `Product` of networks of several kinds."""
+    return Product(script, tuple((name, n_tasks) for name in kinds), options)
 
 
-def sparse(n_tasks: tuple[int, ...], *kinds: str) -> Product:
-    """Lifetime sparseness and share of active units."""
-    return Product("sparsity", tuple((name, n_tasks) for name in kinds))
+decode = functools.partial(measure, "generalize")  # r2 of x*, angles, abstraction measures
+sparse = functools.partial(measure, "sparsity")  # lifetime sparseness and share of active units
 
 
 def analyze(n_task: int, kind: str) -> Product:
@@ -82,7 +85,7 @@ def analyze(n_task: int, kind: str) -> Product:
     script, keep = "analyze", (*portrait, "spectrum", "sheet")
     if KINDS[kind].settings.get("network") == "gpt-2":
         script, keep = "analyze_transformer", (*portrait, "rate_maps_end", "attention")
-    return Product(script, ((kind, (n_task,)),), {"keep": keep, "n_fine": 41})
+    return measure(script, (n_task,), kind, keep=keep, n_fine=41)
 
 
 def configs(kind: str, n_tasks: tuple[int, ...], **changes: Any) -> list[settings.Config]:
@@ -100,58 +103,58 @@ def name_of(product: Product, config: settings.Config, kind: str) -> str:
     return table.key_of(settings.condition(config), product.script, decoder, series)
 
 
-@dataclass(frozen=True)
 class Figure:
-    """A figure: what it shows, in a few words, and what it is drawn from."""
+    """A figure: what it shows, in a few words, what it is drawn from, and the script that draws."""
 
-    shows: str
-    products: tuple[Product, ...]
-    script: str = ""  # in Figures/; '': Fig<name>
+    def __init__(self, shows: str, *products: Product, script: str = ""):
+        self.shows, self.products = shows, products
+        self.script = script  # in Figures/; '': Fig<name>
 
 
 FIG3A = decode(N_TASKS, "RNN")
+RIDGE = decode(N_TASKS, "RNN", decoder="ridge")
 RNNS = analyze(24, "RNN"), analyze(2, "RNN")
 LEAN = {"save_decoders": False}  # of curves in time; they would be large
 EVERY_D = ("RNN", *(f"nDim{d}" for d in DIMS), "gpt-2", *(f"gpt-2_nDim{d}" for d in DIMS))
 MORE = decode(N_TASKS_MORE, "RNN"), decode(N_TASKS_MORE, "RNN", decoder="ridge")
 TIME = decode((24,), *ARCHITECTURES, decoder="ridge", step=STEPS, **LEAN)
+FREE, CUED = decode((24,), "Bound", stimulus=DURATIONS, **LEAN), decode((1,), "Context")
+BOUND = analyze(24, "Bound"), decode(N_TASKS, "Bound", "RNN")
 NOISE = decode((24,), "Gumbel", "Anisot", "Autocorr", "NoiseEnc")
 SIGMA = decode(N_TASKS_NOISE, *(f"Noise{noise}" for noise in NOISES))
 CORRELATED = decode((24,), *(f"Corr{corr:g}" for corr in CORRS))
+HIGHER, ALL = decode(N_TASKS_DIM, *EVERY_D), decode(N_TASKS, *ARCHITECTURES)
+NO_CODE = ("EncoderLast", *UNTRAINED, "Grid")
+CONTROLS = (
+    ALL,
+    TIME,
+    *(
+        decode(n_tasks, *kinds, decoder=decoder)
+        for decoder in ("adam", "ridge")
+        for n_tasks, kinds in ((N_TASKS, ("EncoderMean",)), ((24,), NO_CODE))
+    ),
+)
 FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this order
-    "3a": Figure(
-        "r2 against N_task, ID and OOD, RNN", (FIG3A, decode(N_TASKS, "RNN", decoder="ridge"))
-    ),
-    "3bc": Figure(
-        "OOD r2 and angle between decoders, four architectures", (decode(N_TASKS, *ARCHITECTURES),)
-    ),
-    "2": Figure("one trial, state space, fixed points", RNNS),
-    "4": Figure("rate maps, RNN and GPT-2", (analyze(24, "RNN"), analyze(24, "gpt-2"))),
-    "S2": Figure("eigenvalues at fixed points", RNNS),
-    "S11": Figure("amplification of time scales", RNNS),
-    "S1": Figure("ReLU and quadratic encoder", (decode(N_TASKS, "RNN", "Quad"),)),
-    "S6a": Figure("sparseness by architecture", (sparse(N_TASKS, *ARCHITECTURES),), "FigS6"),
-    "Time": Figure("r2 at each step of the trial (not in the paper)", (TIME,)),
-    "S4": Figure("non-linear boundaries", (decode((24,), "Multiply"), analyze(24, "Multiply"))),
-    "5a": Figure(
-        "free reaction time: OOD r2 against trial duration",
-        (decode((24,), "Bound", stimulus=DURATIONS, **LEAN),),
-    ),
-    "S5": Figure(
-        "free reaction time: accumulators, OOD r2 against fixed",
-        (analyze(24, "Bound"), decode(N_TASKS, "Bound", "RNN")),
-    ),
-    "Context": Figure(
-        "one task at a time, cued, against both at once", (decode((1,), "Context"), FIG3A)
-    ),
-    "Noise": Figure("other noise: Gumbel, anisotropic, AR(1), after the encoder", (FIG3A, NOISE)),
-    "5c": Figure("OOD r2 against the noise of training", (FIG3A, SIGMA)),
-    "S3b": Figure("correlated factors", (FIG3A, CORRELATED)),
-    "5b": Figure(
-        "OOD r2 and angles (S12) against D, RNN and GPT-2", (decode(N_TASKS_DIM, *EVERY_D),)
-    ),
-    "S6b": Figure("sparseness by D, RNN and GPT-2", (sparse(N_TASKS_DIM, *EVERY_D),), "FigS6"),
-    "3a_more": Figure("Figure 3a at N_task 48, 96, 192", MORE, "Fig3a"),
+    "3a": Figure("r2 against N_task, ID and OOD, RNN", FIG3A, RIDGE),
+    "3bc": Figure("OOD r2 and angle between decoders, four architectures", ALL),
+    "Controls": Figure("no network, no training, labels that are not linear", *CONTROLS),
+    "2": Figure("one trial, state space, fixed points", *RNNS),
+    "4": Figure("rate maps, RNN and GPT-2", analyze(24, "RNN"), analyze(24, "gpt-2")),
+    "S2": Figure("eigenvalues at fixed points", *RNNS),
+    "S11": Figure("amplification of time scales", *RNNS),
+    "S1": Figure("ReLU and quadratic encoder", decode(N_TASKS, "RNN", "Quad")),
+    "S6a": Figure("sparseness by architecture", sparse(N_TASKS, *ARCHITECTURES), script="FigS6"),
+    "Time": Figure("r2 at each step of the trial (not in the paper)", TIME),
+    "S4": Figure("non-linear boundaries", decode((24,), "Multiply"), analyze(24, "Multiply")),
+    "5a": Figure("free reaction time: OOD r2 against trial duration", FREE),
+    "S5": Figure("free reaction time: accumulators, OOD r2 against fixed", *BOUND),
+    "Context": Figure("one task at a time, cued, against both at once", CUED, FIG3A),
+    "Noise": Figure("other noise: Gumbel, anisotropic, AR(1), after the encoder", FIG3A, NOISE),
+    "5c": Figure("OOD r2 against the noise of training", FIG3A, SIGMA),
+    "S3b": Figure("correlated factors", FIG3A, CORRELATED),
+    "5b": Figure("OOD r2 and angles (S12) against D, RNN and GPT-2", HIGHER),
+    "S6b": Figure("sparseness by D, RNN and GPT-2", sparse(N_TASKS_DIM, *EVERY_D), script="FigS6"),
+    "3a_more": Figure("Figure 3a at N_task 48, 96, 192", *MORE, script="Fig3a"),
 }
 ALIASES = {"3b": "3bc", "3c": "3bc", "3b,c": "3bc", "S12": "5b", "S3": "S3b", "S5c": "S5"}
-ALIASES |= {"noise": "Noise", "context": "Context", "time": "Time"}
+ALIASES |= {"controls": "Controls", "noise": "Noise", "context": "Context", "time": "Time"}

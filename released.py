@@ -10,9 +10,9 @@ write them too (docs/protocol.md, Files). `table_of` makes a tidy table of them:
     python released.py Data_of_the_authors        writes Data_of_the_authors/results.csv
 """
 
+import itertools
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,6 @@ import tyro
 
 import settings
 import table
-import tasks
-import theory
 import util
 from settings import PAPER
 from util import UserError
@@ -52,7 +50,7 @@ MATTERS = ("n_task", "n_sd_in", "leaky", "n_sd_net", "activ_enc", "n_head", "CE_
 
 def said_by(name: str) -> settings.Config:
     """Settings whose tokens and marks are in a name."""
-    said = parse_assumed([word for mark, word in MARKS.items() if re.search(mark, name)], PAPER)
+    said = table.parse_settings(word for mark, word in MARKS.items() if re.search(mark, name))
     for setting, token in TOKENS.items():
         if match := re.search(token + NUMBER, name):
             said[setting] = type(PAPER[setting].paper)(float(match[1]))
@@ -80,21 +78,6 @@ def plain_tensors(content: Any) -> Any:
     return content
 
 
-def parse_assumed(words: Sequence[str], known: dict[str, settings.Setting]) -> settings.Config:
-    """('n_task=24', 'leaky=False') as a dict; UserError for a setting not `known`, or its value."""
-    assumed = {}
-    for word in words:
-        name, sign, text = word.partition("=")
-        if not sign or name not in known:
-            raise UserError(f"assume takes setting=value, such as n_task=24, not {word}")
-        kind = type(known[name].paper)
-        try:
-            assumed[name] = {"True": True, "False": False}[text] if kind is bool else kind(text)
-        except (KeyError, ValueError):
-            raise UserError(f"assume: {text} is no value for {name}") from None
-    return assumed
-
-
 def config_of(path: Path | str, content: dict, assumed: settings.Config) -> settings.Config:
     """Settings of one of their networks, whose `content` went through `plain_tensors`.
 
@@ -118,15 +101,13 @@ def config_of(path: Path | str, content: dict, assumed: settings.Config) -> sett
         known["n_head"] = PAPER["n_head"].paper
     if not known["encode"]:
         known["activ_enc"] = "ReLU"
-    gaps = [setting for setting in MATTERS if setting not in known]
-    if gaps:
+    if gaps := [setting for setting in MATTERS if setting not in known]:
+        ask = f"give them with --assume {gaps[0]}=... (a name like the authors'"
         raise UserError(
-            f"nothing says its {', '.join(gaps)}; give them with --assume {gaps[0]}=... (a name "
-            "like the authors' LinProbSigmoidSL64...nTask24.pth would say)"
+            f"nothing says its {', '.join(gaps)}; {ask} LinProbSigmoidSL64...nTask24.pth would say)"
         )
-    if known.pop("n_fix") == 0:
-        known = {"task": "LinearClassificationBound", **known}
-    return completed(known)
+    bound = {} if known.pop("n_fix") else {"task": "LinearClassificationBound"}
+    return completed({**bound, **known})
 
 
 def from_shapes(state: dict, encoder: dict) -> settings.Config:
@@ -158,79 +139,29 @@ def from_shapes(state: dict, encoder: dict) -> settings.Config:
 # ------------------------------------------------------------------ results
 
 
-AXES: dict[str, tuple[str, ...]] = {  # array -> its last axes; those before are n_tasks and runs
-    "r_sq": ("split", "fit"),
-    "angles": ("split", "fit", "first", "second"),
-    **dict.fromkeys(("ccgp", "parallelism"), ("fit", "factor")),
-    **dict.fromkeys(("ccgp_chance", "parallelism_chance"), ("factor", "measure")),
-    **dict.fromkeys(table.SPARSITY, ()),
-}
 NEEDS = {"r_sq": "r_sq", "decoders": "angles", "sparsity": "sparsity"}  # array by kind of file
-NUMBERS = ["r2", "angle", "value"]
 
 
-def rows_of(arrays, configs, measure, decoder="", split_var=None) -> pd.DataFrame:
-    """Rows of the table from the arrays of a file in the authors' layout.
+def on_grid(arrays: dict[str, np.ndarray], configs: list, axis="", values=()) -> dict[str, Any]:
+    """Arrays (time, net, ...) as the authors', (n_tasks, runs, ...), NaN where no network is.
 
-    Args:
-        arrays: dict name -> values.
-        configs: settings of the networks.
-        measure: of r_sq and angles.
-        decoder: adam or ridge, or '' where there is none.
-        split_var: as in `generalize.Config`.
+    With an `axis` of times, 'step' or 'stimulus', of these `values`, it is the first; an n_tasks
+    axis of length 1 is then left out.
     """
-    when, frames, n_dim = _when(arrays, configs[0]), [], configs[0]["n_dim"]
-    if split_var is not None:
-        when["series"], measure = f"split_var{split_var}", measure.replace("quadrant", "split_var")
-    names = {"r_sq": measure, "angles": measure if n_dim == 2 else "angles"}
-    for name in [name for name in AXES if name in arrays]:
-        last = arrays[name].shape[arrays[name].ndim - len(AXES[name]) :]
-        values = arrays[name].reshape(len(when), len(arrays["n_tasks"]), -1, *last)
-        sizes = zip(("at", "n_task", "run", *AXES[name]), values.shape, strict=True)
-        labels: dict[str, Any] = {axis: np.arange(n) for axis, n in sizes}
-        labels |= {"n_task": arrays["n_tasks"], "run": arrays.get("runs", labels["run"])}
-        for axis in {"factor", "first", "second"} & set(labels):
-            labels[axis] = [str(i + 1) for i in labels[axis]]
-        if "measure" in labels:
-            labels["measure"] = [name, f"{name}_5", f"{name}_95"]
-        rows = table.tidy(values, {"r_sq": "r2", "angles": "angle"}.get(name, "value"), **labels)
-        if "measure" not in labels:
-            rows["measure"] = names.get(name, name)
-        if name == "angles":
-            rows["factor"] = rows["first"] + "-" + rows["second"]
-        elif name == "r_sq":
-            rows["factor"] = "1-2" if n_dim == 2 else ""
-        of_table = name != "angles" or n_dim == 2 or measure != "ID"
-        frames.append(rows if of_table else rows[:0])
-    networks = pd.DataFrame([table.network_columns(c) for c in configs])
-    rows = pd.concat(frames).join(when, "at").merge(networks, on=["n_task", "run"])
-    return joined([rows.assign(decoder=decoder)])
+    n_tasks, row = np.unique([c["n_task"] for c in configs], return_inverse=True)
+    runs, column = np.unique([c["run"] for c in configs], return_inverse=True)
+    found: dict[str, Any] = {"n_tasks": n_tasks, "runs": runs}
+    found |= {"timing" if axis == "stimulus" else axis: values} if axis else {}
+    for name, own in arrays.items():
+        shape = len(own), len(n_tasks), len(runs), *own.shape[2:]
+        grid = np.full(shape, np.nan, own.dtype)
+        grid[:, row, column] = own
+        found[name] = grid[0] if not axis else grid[:, 0] if len(n_tasks) == 1 else grid
+    return found
 
 
-def joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Rows of the same decoder or network as one; of two values for the same, the first."""
-    rows = pd.concat(frames).reindex(columns=table.COLUMNS)
-    keys = [name for name in table.COLUMNS if name not in NUMBERS]
-    rows = rows.groupby(keys, dropna=False, sort=False)[NUMBERS].first().reset_index()
-    return rows.astype(dict.fromkeys(table.SINGLE, np.float32))
-
-
-def _when(arrays: dict[str, np.ndarray], config: settings.Config) -> pd.DataFrame:
-    """When decoders were fitted, a row per time: series, step, stimulus, t, sigma."""
-    if "sparsity" in arrays:
-        return pd.DataFrame({"series": [""]})
-    trained, rows = tasks.make_task(config), []
-    for stimulus in arrays.get("timing", np.array([config["stimulus"]])).tolist():
-        task = trained.decoding_task(0, stimulus=stimulus)
-        for step in arrays.get("step", np.array([task.n_step])).tolist():
-            rows.append((step, stimulus, len(range(step)[task.evidence_steps])))
-    series = "stimulus" if "timing" in arrays else "step" if "step" in arrays else ""
-    when = pd.DataFrame(rows, columns=["step", "stimulus", "t"])
-    return when.assign(series=series, sigma=theory.sigma_of(config))
-
-
-def _networks_in(arrays: dict[str, np.ndarray], name: str) -> list[settings.Config]:
-    """Settings of the networks behind a file, by their own names, else by that of the file."""
+def _networks_in(arrays: dict[str, np.ndarray], name: str, cells: list) -> dict[tuple, dict]:
+    """Settings of a file's networks by (n_task, run), by their own names or that of the file."""
     found = []
     for network in arrays.get("networks", np.array([])).tolist():
         if label := LABEL.fullmatch(network):
@@ -239,36 +170,48 @@ def _networks_in(arrays: dict[str, np.ndarray], name: str) -> list[settings.Conf
             found.append({**table.settings_of(words, label[1]), **own})
         elif NAMING.match(network):
             found.append(completed({**WITHOUT, **said_by(network)}))
-    runs = arrays.get("runs", np.arange(100)).tolist()
-    grid = [{"n_task": n, "run": run} for n in arrays["n_tasks"].tolist() for run in runs]
-    return found or [{**completed(said_by(name)), **own} for own in grid]
+    found = found or [{**completed(said_by(name)), "n_task": n, "run": run} for n, run in cells]
+    return {(config["n_task"], config["run"]): config for config in found}
 
 
 def _file_rows(path: Path, arrays: dict[str, np.ndarray]) -> pd.DataFrame:
     """Rows of one .npz; measure, decoder and networks are told by its contents or its name."""
     if "perc" in arrays:  # of Figure S3: lower quartile, median, upper quartile
-        configs = [completed({"corr": float(corr)}) for corr in arrays["corr"]]
-        networks = pd.DataFrame([table.network_columns(config) for config in configs])
-        levels = {"fit": range(3), "at": networks.index}
-        rows = table.tidy(np.sort(arrays["perc"], 0), "value", **levels).join(networks, "at")
-        return joined([rows.assign(measure="as_released_quartile", decoder="adam", series="")])
+        columns = [table.network_columns(completed({"corr": float(c)})) for c in arrays["corr"]]
+        axes = {"fit": range(3), "at": range(len(columns))}
+        rows = table.tidy(np.sort(arrays["perc"], 0), "value", **axes)
+        rows = rows.join(pd.DataFrame(columns), "at")
+        return rows.assign(measure="as_released_quartile", decoder="adam", series="")
     if "timing" in arrays:
         arrays.setdefault("n_tasks", np.array([PAPER["n_task"].paper]))
     if "n_tasks" not in arrays:
         raise UserError(f"{path}: has no n_tasks")
-    configs = _networks_in(arrays, f"{path.parent.name} {path.stem}")
-    measure = "quadrant" if configs[0]["n_dim"] > 2 else "as_released"
-    for told in ("ID", "quadrant"):
-        measure = told if path.stem.endswith(f"_{told}") else measure
-    decoder = "" if "sparsity" in arrays else "ridge" if "ridge" in path.stem else "adam"
-    made = {"decoder": decoder, "split_var": None, **json.loads(str(arrays.get("config", "{}")))}
-    told = str(arrays.get("measure", measure))
-    return rows_of(arrays, configs, told, made["decoder"], made["split_var"])
+    known, n_tasks = [name for name in table.AXES if name in arrays], arrays["n_tasks"].tolist()
+    runs = arrays.get("runs", np.arange(arrays[known[0]].shape[1])).tolist()
+    cells = list(itertools.product(n_tasks, runs))
+    by_cell = _networks_in(arrays, f"{path.parent.name} {path.stem}", cells)
+    there = [i for i, cell in enumerate(cells) if cell in by_cell]
+    configs = [by_cell[cells[i]] for i in there]
+    made = {"decoder": "ridge" if "ridge" in path.stem else "adam", "split_var": None}
+    made |= json.loads(str(arrays.get("config", "{}")))
+    if "sparsity" in arrays:
+        made["decoder"], times = "", pd.DataFrame({"series": [""]})
+    else:
+        steps, stimuli = (arrays[n].tolist() if n in arrays else [] for n in ("step", "timing"))
+        times = table.time_columns(configs[0], steps, stimuli, made["split_var"])
+    n_first = 3 if len(n_tasks) > 1 and {"step", "timing"} & set(arrays) else 2
+    for name in known:
+        shape = len(times), len(cells), *arrays[name].shape[n_first:]
+        arrays[name] = arrays[name].reshape(shape)[:, there]
+    told = re.search("_(ID|quadrant)$", path.stem)
+    measure = told[1] if told else "quadrant" if configs[0]["n_dim"] > 2 else "as_released"
+    measure = str(arrays.get("measure", measure))
+    return table.rows_of(arrays, configs, times, made["decoder"], measure)
 
 
 def read_folder(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Rows of all .npz in the authors' layout below a folder, and how each entry was made."""
-    frames, abouts = [], dict[str, Any]()
+    frames, abouts = [pd.DataFrame(columns=table.COLUMNS)], dict[str, Any]()
     for path in sorted(folder.rglob("*.npz"), key=lambda path: str(path).lower()):
         kind = re.match("|".join(NEEDS), path.stem)
         if {"Analysis", "decoders"} & set(path.relative_to(folder).parts[:-1]):
@@ -284,7 +227,7 @@ def read_folder(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
             own = {k: v for k, v in about["networks"].items() if k.startswith(f"{condition}_run")}
             key = table.key_of(condition, script, *entry)
             abouts.setdefault(key, {**about, "networks": own or about["networks"]})
-    return joined(frames) if frames else pd.DataFrame(columns=table.COLUMNS), abouts
+    return table.joined(frames), abouts
 
 
 def table_of(folder: Path | str) -> pd.DataFrame:

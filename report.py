@@ -10,7 +10,7 @@ The claims, their rules and their verdicts are in claims.py; no verdict is typed
 import json
 import os
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ import pandas as pd
 
 import paper
 import settings
+import table
 import theory
 import util
-from claims import CLAIMS, NOT_RUN, ONLY_RELEASED, VERDICTS, Claim, Data, NotRun
+from claims import CLAIMS, NOT_RUN, ONLY_RELEASED, VERDICTS, Claim, Data
 from util import UserError
 
 ROOT = Path(__file__).resolve().parent
@@ -37,14 +38,13 @@ class Config:
     check: bool = False  # compare only
 
 
-Cell = dict[str, pd.DataFrame]  # measure -> rows
 Row = tuple[Claim, str, str]  # a claim, what was measured, the verdict
 INTRO = """# Report
 
 Written by `python report.py` from the results in `{data}`; each verdict follows from the rule
 printed with it.
 
-**{summary}** Two more rows, on what beats the optimum and on abstraction, are checks of ours.
+**{summary}** Three more rows are checks of ours: what beats the optimum, abstraction, controls.
 
 The unit is the network: its statistic is the median over splits and fits of its decoders. Numbers
 are the median (lowest to highest) over networks, five per condition. Comparisons are one-sided
@@ -63,18 +63,6 @@ as released only*. D > 2 has one test, with the quadrant really held out."""
 # ------------------------------------------------------------------ the report
 
 
-def judged(data: Data) -> list[Row]:
-    """Each claim, what was measured, and the verdict."""
-    rows = []
-    for claim in CLAIMS:
-        try:
-            rows.append((claim, *claim.verdict(data)))
-        except NotRun as reason:
-            words = f"- {reason}; `python sweep.py {claim.figure}` makes what is needed."
-            rows.append((claim, words, NOT_RUN))
-    return rows
-
-
 def summary(rows: list[Row]) -> str:
     """How many of the paper's claims have which verdict."""
     found = [verdict for claim, _, verdict in rows if not claim.is_check]
@@ -87,7 +75,7 @@ def summary(rows: list[Row]) -> str:
 def picture(data: Data, figure: str, folder: Path) -> str:
     """Link to a figure's picture from a file in `folder`; '' where there is none."""
     name = paper.FIGURES[figure].script or f"Fig{figure}"
-    path = data.folder.resolve().parent / "Figures" / f"{name}.png"
+    path = data.root / f"Figures/{name}.png"
     link = Path(os.path.relpath(path, folder.resolve())).as_posix().replace(" ", "%20")
     return link if path.exists() else ""
 
@@ -96,12 +84,13 @@ def verdict_table(rows: list[Row], data: Data, folder: Path) -> str:
     """Table of the claims, with links to their pictures."""
     lines = []
     for i, (claim, _, verdict) in enumerate(rows, start=1):
-        link, figure = picture(data, claim.figure, folder), claim.figure
-        lines.append([i, claim.words()[0], f"[{figure}]({link})" if link else figure, verdict])
+        link = picture(data, claim.figure, folder)
+        figure = f"[{claim.figure}]({link})" if link else claim.figure
+        lines.append([i, claim.words()[0], figure, verdict])
     return util.markdown(["", "claim", "figure", "verdict"], lines)
 
 
-def results_of(data: Data, figure: str) -> dict[str, dict[str, Any] | None]:
+def results_of(data: Data, figure: str) -> list[dict[str, Any] | None]:
     """How each result behind a figure was made, see `util.provenance`; None: not there yet."""
     found: dict[str, dict[str, Any] | None] = {}
     for product in paper.FIGURES[figure].products:
@@ -113,12 +102,12 @@ def results_of(data: Data, figure: str) -> dict[str, dict[str, Any] | None]:
                     path = data.folder / name / f"{product.options['keep'][0]}.npz"
                     there = path.exists()
                     found[name] = util.about_of(util.load_npz(path)) or {} if there else None
-    return found
+    return list(found.values())
 
 
-def is_complete(data: Data, figure: str) -> bool:
-    """Is all that a figure is drawn from there?"""
-    return None not in results_of(data, figure).values()
+def listed(values: Iterable[Any], between: str = "; ") -> str:
+    """Different values in order, as text; '-' where there are none."""
+    return between.join(sorted({str(value) for value in values})) or "-"
 
 
 def sources(data: Data) -> str:
@@ -126,48 +115,45 @@ def sources(data: Data) -> str:
     header = ["figure", "shows", "results", "networks", "decoder seeds", "measured on"]
     rows = []
     for name, figure in paper.FIGURES.items():
-        found = results_of(data, name).values()
+        found = results_of(data, name)
         there = [how for how in found if how is not None]
-        networks = {network for how in there for network in how.get("networks", ())}
-        seeds = {str(how["config"]["seed"]) for how in there if "seed" in how.get("config", {})}
-        machines = {how["machine"] for how in there if "machine" in how}
-        shown = [len(networks), "; ".join(sorted(seeds)), "; ".join(sorted(machines))]
+        n_network = len({network for how in there for network in how.get("networks", ())})
+        seeds = listed(how["config"]["seed"] for how in there if "seed" in how.get("config", {}))
+        machines = listed(how["machine"] for how in there if "machine" in how)
         counts = f"{len(there)} of {len(found)}"
-        rows.append([name, figure.shows, counts, *(words or "-" for words in shown)])
+        rows.append([name, figure.shows, counts, n_network or "-", seeds, machines])
     return util.markdown(header, rows)
 
 
-def logs_of(folders: Iterable[Path]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """First and last line of the log of each finished training in these folders."""
-    for path in sorted(path for f in folders for path in f.glob("ensemble_*[0-9a-f].jsonl")):
+def logs_of(data: Data) -> pd.DataFrame:
+    """Finished trainings of which there are logs beside the networks, a row per network."""
+    rows = []
+    for path in sorted(data.root.glob("Networks/*/ensemble_*[0-9a-f].jsonl")):
         try:
             lines = path.read_text().splitlines()
             head, last = json.loads(lines[0]), json.loads(lines[-1])
-            is_finished = last.get("batch") == head["config"]["n_batch"]
-            if is_finished and not (head.keys() >= {"networks", "machine"} and "seconds" in last):
-                raise KeyError("networks, machine or seconds")
+            if last.get("batch") == head["config"]["n_batch"]:
+                how = head["config"]["seed"], last["batch"], last["seconds"], head["machine"]
+                rows += [(name, path, path.parent.name, *how) for name in head["networks"]]
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: not a log of train.py ({error!r})") from None
-        if is_finished:
-            yield head, last
+    columns = ["name", "path", "kind", "seed", "n_batch", "seconds", "machine"]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def trainings(data: Data) -> str:
-    """Sentences about finished trainings, from the logs beside the networks."""
-    logs = list(logs_of((data.folder.resolve().parent / "Networks").glob("*")))
-    if not logs:
+def trainings(logs: pd.DataFrame) -> str:
+    """Sentences about finished trainings."""
+    if logs.empty:
         return "No logs of finished trainings are there."
-    names = {name for head, _ in logs for name in head["networks"]}
-    seeds = ", ".join(sorted({str(head["config"]["seed"]) for head, _ in logs}))
-    machines = "; ".join(sorted({head["machine"] for head, _ in logs}))
-    hours = sum(last["seconds"] for _, last in logs) / 3600
+    each = logs.drop_duplicates("path")
     return (
-        f"Logs of finished trainings: {len(logs)}. Networks: {len(names)}, their seed {seeds}, "
-        f"{hours:.1f} hours in all, several side by side, on {machines}."
+        f"Logs of finished trainings: {len(each)}. Networks: {logs['name'].nunique()}, their seed "
+        f"{listed(each['seed'], ', ')}, {sum(each['seconds']) / 3600:.1f} hours in all, several "
+        f"side by side, on {listed(each['machine'])}."
     )
 
 
-def report(rows: list[Row], data: Data, folder: Path) -> str:
+def report(rows: list[Row], logs: pd.DataFrame, data: Data, folder: Path) -> str:
     """REPORT.md in a folder."""
     details, shown = [], {""}
     for i, (claim, measured, verdict) in enumerate(rows, start=1):
@@ -177,17 +163,10 @@ def report(rows: list[Row], data: Data, folder: Path) -> str:
         if link not in shown:  # several claims may share a picture
             details.append(f"![Figure {claim.figure}]({link})")
             shown.add(link)
-    parts = [
-        INTRO.format(summary=summary(rows), data=data.folder.name),
-        "## Verdicts",
-        verdict_table(rows, data, folder),
-        "## Rules and measurements",
-        *details,
-        "## Where the numbers come from",
-        trainings(data),
-        sources(data),
-    ]
-    return "\n\n".join(parts) + "\n"
+    head = INTRO.format(summary=summary(rows), data=data.folder.name)
+    head += f"\n\n## Verdicts\n\n{verdict_table(rows, data, folder)}"
+    tail = ["## Where the numbers come from", trainings(logs), sources(data)]
+    return "\n\n".join([head, "## Rules and measurements", *details, *tail]) + "\n"
 
 
 # ------------------------------------------------------------------ parts of README.md
@@ -196,86 +175,85 @@ PAPER = {2: "clearly worse OOD than ID", 24: "high, gap to ID closed"}  # of Fig
 ARCHITECTURES = {"RNN": "RNN", "RNN, non-leaky": "NoLeak", "LSTM": "LSTM", "GPT-2": "gpt-2"}
 ENCODERS = {"ReLU": "RNN", "quadratic": "Quad"}  # name -> kind of networks
 MEASURES = {"ID": "ID", "as_released": "OOD as released", "quadrant": "OOD quadrant held out"}
+ANGLE = "angle between decoders (degrees)"
 
 
-def cells(data: Data, kind: str, n_tasks: Iterable[int], decoder: str) -> dict[int, Cell]:
-    """Rows of networks of a kind by N_task and measure, where there are any."""
-    of_kind = {"decoder": decoder, "at_least": 0, **paper.KINDS[kind].settings}
-    found = {n: {m: data.find(m, n, **of_kind) for m in MEASURES} for n in n_tasks}
-    return {n: cell for n, cell in found.items() if len(cell["ID"])}
+def decoded(data: Data, kind: str, n_tasks: Sequence[int], decoder: str = "adam") -> pd.DataFrame:
+    """Rows of networks of a kind, those of `MEASURES` at the end of trials as in training."""
+    own = table.network_columns(paper.configs(kind, (2,), runs=(0,))[0])
+    of_kind = f"network == {own['network']!r} and settings == {own['settings']!r}"
+    rows = data.rows.query(f"{of_kind} and decoder == @decoder and series == ''")
+    return rows[rows["n_task"].isin(n_tasks) & rows["measure"].isin(MEASURES)]
 
 
-def quartiles(cell: Cell) -> list[str]:
-    """'median [lower, upper]' of r2 over networks, splits and fits, for each measure."""
-    return [util.quartiles(rows["r2"]) for rows in cell.values()]
+def summarised(rows: pd.DataFrame) -> pd.DataFrame:
+    """By N_task: networks, and 'median [quartiles]' of r2 and angle over them, splits and fits."""
+    r2 = rows.groupby(["n_task", "measure"])["r2"].agg(util.quartiles).unstack()
+    found = r2.reindex(columns=[*MEASURES]).rename(columns=MEASURES)
+    inside, ood = (rows[rows["measure"] == m].groupby("n_task") for m in ("ID", "quadrant"))
+    found.insert(0, "networks", inside["run"].nunique())
+    return found.assign(**{ANGLE: ood["angle"].agg(util.quartiles, digits=0)})
 
 
-def training(data: Data, kind: str, found: dict[int, Cell]) -> str:
-    """Words about how networks of a kind were trained, from the logs beside them."""
-    left = {
+def training(logs: pd.DataFrame, kind: str, rows: pd.DataFrame) -> str:
+    """Words about how networks of a kind were trained."""
+    runs = rows.groupby("n_task")["run"].unique()
+    names = {
         settings.label(config): n
-        for n, cell in found.items()
-        for config in paper.configs(kind, (n,), runs=cell["ID"]["run"].unique().tolist())
+        for n, own in zip(runs.index.tolist(), runs, strict=True)
+        for config in paper.configs(kind, (n,), runs=own.tolist())
     }
     words = []
-    for head, last in logs_of([data.folder.resolve().parent / "Networks" / kind]):
-        there = [left.pop(name) for name in head["networks"] if name in left]
-        if there:
-            n_tasks = ", ".join(map(str, sorted(set(there))))
-            words.append(
-                f"{len(there)} networks (N_task {n_tasks}), seed {head['config']['seed']}, "
-                f"{last['batch']} batches, trained as one ensemble in "
-                f"{last['seconds'] / 60:.0f} minutes on {head['machine']}"
-            )
-    if left:
-        words.append(f"the log of {len(left)} more was not kept")
+    logs = logs[logs["name"].isin(names) & (logs["kind"] == kind)].drop_duplicates("name")
+    for _, log in logs.groupby("path"):
+        n_tasks, how = sorted({names[name] for name in log["name"]}), log.iloc[0]
+        words.append(
+            f"{len(log)} networks (N_task {', '.join(map(str, n_tasks))}), seed {how['seed']}, "
+            f"{how['n_batch']} batches, trained as one ensemble in {how['seconds'] / 60:.0f} "
+            f"minutes on {how['machine']}"
+        )
+    if missing := len(names) - len(logs):
+        words.append(f"the log of {missing} more was not kept")
     return "; ".join(words) or "not run yet"
 
 
-def figure_3a(data: Data) -> str:
+def figure_3a(data: Data, logs: pd.DataFrame) -> str:
     """The table of Figure 3a, and a sentence about where its numbers come from."""
-    if not is_complete(data, "3a"):
+    hows = {figure: results_of(data, figure) for figure in ("3a", "3a_more")}
+    figures = [figure for figure, how in hows.items() if None not in how]
+    if "3a" not in figures:
         return "**Figure 3a, RNN.** Not run yet."
-    figures = ["3a", "3a_more"] if is_complete(data, "3a_more") else ["3a"]
-    n_tasks = (*paper.N_TASKS, *(paper.N_TASKS_MORE if figures[1:] else ()))
-    adam, ridge = (cells(data, "RNN", n_tasks, decoder) for decoder in ("adam", "ridge"))
-    header = ["N_task", "networks", *MEASURES.values(), "gap", "ridge: ID"]
-    header += ["ridge: OOD quadrant held out", "theory", "paper"]
-    rows, bound = [], f"{theory.r2_mean(theory.T):.3f}"
-    for n in n_tasks:
-        gap = adam[n]["ID"]["r2"].median() - adam[n]["quadrant"]["r2"].median()
-        row = [n, adam[n]["ID"]["run"].nunique(), *quartiles(adam[n]), f"{gap:.3f}"]
-        inside, _, held_out = quartiles(ridge[n])
-        rows.append([*row, inside, held_out, bound, PAPER.get(n, "")])
-    some = next(iter(adam.values()))["ID"]
-    hows = [how for name in figures for how in results_of(data, name).values() if how]
-    seeds = "; ".join(sorted({str(how["config"]["seed"]) for how in hows}))
+    n_tasks = (*paper.N_TASKS, *(paper.N_TASKS_MORE if "3a_more" in figures else ()))
+    rows, ridge = (decoded(data, "RNN", n_tasks, decoder) for decoder in ("adam", "ridge"))
+    medians = rows.pivot_table("r2", "n_task", "measure", "median")
+    cells = summarised(rows).drop(columns=ANGLE)
+    cells["gap"] = (medians["ID"] - medians["quadrant"]).map("{:.3f}".format)
+    both = summarised(ridge)[["ID", "OOD quadrant held out"]].add_prefix("ridge: ")
+    cells = cells.join(both).rename_axis("N_task").reset_index()
+    cells["theory"] = f"{theory.r2_mean(theory.T):.3f}"
+    cells["paper"] = cells["N_task"].map(PAPER).fillna("")
+    seeds = listed(how["config"]["seed"] for name in figures for how in hows[name] if how)
     text = (
-        f"**Figure 3a, RNN.** Median [quartiles] of r2 over networks, {some['split'].nunique()} "
-        f"splits and {some['fit'].nunique()} fits; decoder seed {seeds}. "
-        f"{training(data, 'RNN', adam)}. Everything again: `python sweep.py {' '.join(figures)}`."
+        f"**Figure 3a, RNN.** Median [quartiles] of r2 over networks, {rows['split'].nunique()} "
+        f"splits and {rows['fit'].nunique()} fits; decoder seed {seeds}. "
+        f"{training(logs, 'RNN', rows)}. Everything again: `python sweep.py {' '.join(figures)}`."
     )
-    return f"{text}\n\n{util.markdown(header, rows)}"
+    return f"{text}\n\n{util.markdown(cells, cells.to_numpy())}"
 
 
-def comparison(data: Data, title: str, kinds: dict[str, str]) -> str:
+def comparison(data: Data, logs: pd.DataFrame, title: str, kinds: dict[str, str]) -> str:
     """The table of a figure that compares networks; those without data yet are named."""
-    header = ["network", "N_task", "networks", *MEASURES.values()]
-    header += ["angle between decoders (degrees)"]
-    rows, words = [], []
-    for name, kind in kinds.items():
-        found = cells(data, kind, paper.N_TASKS, "adam")
-        words.append(f"{name}: {training(data, kind, found)}.")
-        for n, cell in found.items():
-            angles = util.quartiles(cell["quadrant"]["angle"], 0)
-            rows.append([name, n, cell["ID"]["run"].nunique(), *quartiles(cell), angles])
+    rows = {name: decoded(data, kind, paper.N_TASKS) for name, kind in kinds.items()}
+    words = " ".join(f"{name}: {training(logs, kinds[name], rows[name])}." for name in kinds)
+    cells = pd.concat({name: summarised(own) for name, own in rows.items()})
+    cells = cells.rename_axis(["network", "N_task"]).reset_index()
     text = f"**{title}.** Median [quartiles] of r2 and angle over networks, splits and fits."
-    return f"{text} {' '.join(words)}\n\n{util.markdown(header, rows)}"
+    return f"{text} {words}\n\n{util.markdown(cells, cells.to_numpy())}"
 
 
 def verdicts(rows: list[Row], data: Data) -> str:
     """How many claims have which verdict, and what is not run yet."""
-    missing = ", ".join(name for name in paper.FIGURES if not is_complete(data, name))
+    missing = ", ".join(name for name in paper.FIGURES if None in results_of(data, name))
     words = (
         f"{summary(rows)} (As released: by the evaluation that was released with the paper, half "
         "of whose fits are in distribution; see [Two tests of generalisation]"
@@ -285,14 +263,11 @@ def verdicts(rows: list[Row], data: Data) -> str:
     return textwrap.fill(words, 100)
 
 
-def readme(path: Path, rows: list[Row], data: Data) -> str:
+def readme(path: Path, rows: list[Row], logs: pd.DataFrame, data: Data) -> str:
     """A README with its parts between marks written anew."""
     text = path.read_text()
-    tables = [
-        figure_3a(data),
-        comparison(data, "Figures 3b and 3c, architectures", ARCHITECTURES),
-        comparison(data, "Figure S1, encoders", ENCODERS),
-    ]
+    kinds = {"Figures 3b and 3c, architectures": ARCHITECTURES, "Figure S1, encoders": ENCODERS}
+    tables = [figure_3a(data, logs), *(comparison(data, logs, *each) for each in kinds.items())]
     parts = {
         "verdicts": verdicts(rows, data),
         "claims": verdict_table(rows, data, path.parent),
@@ -311,11 +286,11 @@ def readme(path: Path, rows: list[Row], data: Data) -> str:
 def main(config: Config) -> None:
     """Write or compare."""
     data = Data(config.data)
-    rows = judged(data)
-    texts = {config.out: report(rows, data, config.out.parent)}
+    rows, logs = [(claim, *claim.verdict(data)) for claim in CLAIMS], logs_of(data)
+    texts = {config.out: report(rows, logs, data, config.out.parent)}
     is_ours = config.data.resolve() == ROOT / "Data"
     if path := config.readme or (ROOT / "README.md" if is_ours else None):
-        texts[path] = readme(path, rows, data)
+        texts[path] = readme(path, rows, logs, data)
     for path, text in texts.items():
         if not config.check:
             util.write_atomic(path, text.encode())

@@ -54,13 +54,14 @@ PAPER = {  # section 3 and appendix of the paper; in the order of names of files
     "corr": Setting(0.0, -1),
     "ar_coef": Setting(0.7, -1),
     "bound": Setting(5.0, 0),
+    "n_grid": Setting(4, 2),
     "rule_input": Setting(False),
     "fixation": Setting(100, 0),
     "stimulus": Setting(2000, 1),
     "delay": Setting(0, 0),
     "decision": Setting(100, 0),
     "dt": Setting(100, 1),
-    "n_batch": Setting(100_000, 1),
+    "n_batch": Setting(100_000),  # 0: untrained
     "batch_sz": Setting(16, 1),
     "lr": Setting(1e-3, 0),
     "CE_loss": Setting(True),
@@ -99,11 +100,17 @@ MEASUREMENTS: dict[str, Config] = {
 
 
 def paper_settings(network: str = "RNN", task: str = CENT_OUT) -> Config:
-    """The paper's settings of such networks, with what the task leaves no choice about."""
+    """The paper's settings of such networks, with what these leave no choice about."""
     general = {name: setting.paper for name, setting in PAPER.items()}
     named = {"network": network, "task": task}
     differs = {**DIFFERS.get(network, {}), **DIFFERS.get(task, {})}
-    return {**general, **named, **differs, **tasks.find_task(task).FIXED}
+    return {**general, **named, **differs, **fixed_settings(network, task)}
+
+
+def fixed_settings(network: str, task: str) -> Config:
+    """Settings that the network or the task leaves no choice about."""
+    own = NETWORKS[network].FIXED if network in NETWORKS else {}
+    return {**own, **tasks.find_task(task).FIXED}
 
 
 def complete(values: Config) -> Config:
@@ -128,9 +135,10 @@ def complete(values: Config) -> Config:
     if network not in NETWORKS:
         raise UserError(f"no network {network}; networks: {', '.join(NETWORKS)}")
     papers = paper_settings(network, task)
-    for name, fixed in tasks.find_task(task).FIXED.items():
-        if values.get(name, fixed) not in (fixed, PAPER[name].paper):
-            raise UserError(f"{task} leaves no choice of {name}: it is {fixed}, not {values[name]}")
+    for name, fixed in fixed_settings(network, task).items():
+        if values.get(name, fixed) not in (fixed, PAPER[name].paper, "paper"):
+            where = f"{network} on {task} leaves no choice of {name}"
+            raise UserError(f"{where}: it is {fixed}, not {values[name]}")
         values[name] = fixed
     chosen_values = {name: value for name, value in values.items() if value != "paper"}
     config = {**papers, **chosen_values}

@@ -2,11 +2,10 @@
 
     python sparsity.py --networks trained_networks --out Data/results.csv
 
-A unit's lifetime sparseness over m noise-free stimuli is S = (1 - mean(r)^2 / mean(r^2)) / (1 -
-1/m), of its output r at the last stimulus step: 0 for a constant unit, 100 % for one that responds
-to a single stimulus; dead units, r = 0 for all stimuli, count as 100 %. A network's sparsity is the
-mean over its units. Active are outputs that are not 0, in % of units x stimuli; this says something
-for ReLU units only.
+A unit's lifetime sparseness over m noise-free stimuli is (1 - mean(r)^2 / mean(r^2)) / (1 - 1/m),
+of its output r at the last stimulus step: 0 for a constant unit, 100 % for one that responds to a
+single stimulus and for dead units, r = 0. A network's sparsity is the mean over its units. Active
+are outputs that are not 0, in % of units x stimuli; this says something for ReLU units only.
 """
 
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from scipy import stats
 
 import batches
 import decoders
+import released
 import settings
 import table
 import tasks
@@ -70,34 +70,30 @@ def interval(values: np.ndarray, confidence: float) -> np.ndarray:
     return values.mean() + half * np.array([-1, 1])
 
 
-def sparsity(model: Any, configs: list[settings.Config], config: Config) -> pd.DataFrame:
-    """sparsity, active and dead in % of each network, and the columns of the table that tell it."""
+def sparsity(model: Any, configs: list[settings.Config], config: Config) -> dict[str, np.ndarray]:
+    """sparsity, active and dead of each network, (1, net), in %."""
     seeds = [settings.seeds_of(c)["task"] for c in configs]
     quiet = [tasks.make_task({**c, "n_sd_in": 0.0}, s) for c, s in zip(configs, seeds, strict=True)]
     rngs = decoders.fit_generators(config, configs, 0, "cpu")
     inputs, _, _ = batches.sample(quiet, rngs, config.n_stimulus)
-    until_last = inputs[:, :, : quiet[0].steps["stimulus"].stop]
+    until_last = inputs[:, :, : quiet[0].steps["stimulus"].stop].split(AT_ONCE, 1)
     with torch.no_grad():
-        rates = torch.cat(
-            [model.represent_last(x) for x in until_last.split(AT_ONCE, 1)], 1
-        ).numpy()
-    found = pd.DataFrame([table.network_columns(c) for c in configs])
-    found["sparsity"] = lifetime_sparseness(rates).mean(1)
-    found["active"] = 100 * (rates != 0).mean((1, 2))
-    found["dead"] = 100 * (rates == 0).all(1).mean(1)
-    return found
+        rates = torch.cat([model.represent_last(x) for x in until_last], 1).numpy()
+    sparse, active = lifetime_sparseness(rates).mean(1), 100 * (rates != 0).mean((1, 2))
+    dead = 100 * (rates == 0).all(1).mean(1)
+    return {"sparsity": sparse[None], "active": active[None], "dead": dead[None]}
 
 
-def report(found: pd.DataFrame, confidence: float) -> str:
+def report(found: dict[str, np.ndarray], configs: list, confidence: float) -> str:
     """The table, as Markdown."""
     header = ["N_task", "networks", f"sparsity, mean [{100 * confidence:g} %]"]
-    rows = []
-    for n_task, own in found.groupby("n_task"):
-        mean = own[[*table.SPARSITY]].mean()
-        low, high = interval(own["sparsity"].to_numpy(), confidence)
-        ends = f" [{low:.1f}, {high:.1f}]" if np.isfinite(low) else ""
-        texts = [f"{mean[name]:.1f} %" for name in table.SPARSITY]
-        rows.append([n_task, len(own), texts[0] + ends, *texts[1:]])
+    of_net, rows = np.array([c["n_task"] for c in configs]), []
+    for n_task in np.unique(of_net):
+        own = {name: values[0, of_net == n_task] for name, values in found.items()}
+        low, high = interval(own["sparsity"], confidence)
+        texts = [f"{values.mean():.1f} %" for values in own.values()]
+        texts[0] += f" [{low:.1f}, {high:.1f}]" if np.isfinite(low) else ""
+        rows.append([n_task, len(own["sparsity"]), *texts])
     return util.markdown([*header, "active", "dead units"], rows)
 
 
@@ -112,17 +108,15 @@ def main(config: Config) -> None:
         raise UserError(f"{out}: is there already; another --out, or --overwrite")
     found = sparsity(model, configs, config)
     if out.suffix == ".csv":
-        kept = [name for name in found if name in table.COLUMNS]
-        rows = found.melt(kept, table.SPARSITY, "measure")
+        rows = table.rows_of(found, configs, pd.DataFrame({"series": [""]}))
         table.put(out, rows, {k: util.provenance(config, own) for k, own in entries.items()})
     else:
-        grids = {n: found.pivot(index="n_task", columns="run", values=n) for n in table.SPARSITY}
-        rows = grids["sparsity"]
-        axes = {"n_tasks": rows.index, "runs": rows.columns}
-        ends = [interval(row, config.confidence) for row in rows.to_numpy()]
+        arrays = released.on_grid(found, configs)
+        ends = [interval(row, config.confidence) for row in arrays["sparsity"]]
         about = util.about_arrays(util.provenance(config, paths))
-        util.save_npz(out, confidence_intervals=ends, **grids, **axes, **about)
-    print(f"{report(found, config.confidence)}\nt-interval over networks; saved in {out}")
+        util.save_npz(out, **arrays, confidence_intervals=ends, **about)
+    shown = report(found, configs, config.confidence)
+    print(f"{shown}\nt-interval over networks; saved in {out}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ along the first axis; a comment behind an array says its shape.
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,29 @@ from settings import seeds_of
 from util import UserError
 
 Arrays = dict[str, Any]
+Save = Callable[[str, Arrays], Arrays]  # saves an analysis under a name, and gives it back
 Row = dict[str, Any]  # of a table of key numbers: header -> cell
 N_FOLD = 4  # parts of the trials, left out in turn to choose the penalty of the decoder
 AT_ONCE = 256  # trials per forward pass, which keeps memory small with many networks
 N_LABEL = 241  # points per factor at which true labels are worked out
+
+
+@dataclass
+class Config:
+    """Settings of every analysis; edit them here or override them from the shell."""
+
+    network: tuple[str, ...]  # checkpoints of networks of one kind: files, folders, globs
+    out: Path = Path("analysis")  # folder to write into
+    overwrite: bool = False  # write into a folder that has files in it
+    keep: tuple[str, ...] = ()  # write these .npz only, as 'pca lines'; none: all of them
+    pictures: bool = True  # draw; no-pictures: only the .npz
+    assume: tuple[str, ...] = ()  # what the authors' files do not say, as 'n_task=24'
+    seed: int = 0  # of trials and starts
+    n_trial: int = 256  # trials without noise, as many with noise, and as many for attention
+    n_fit: int = 2048  # noisy trials on which the decoder of x* is fitted
+    n_grid: int = 8  # rate maps and cells of the square: points per factor
+    n_fine: int = 61  # classification lines: points per factor
+    rule: int = 0  # networks with a rule input: which rule is cued
 
 
 class Study:
@@ -53,6 +73,11 @@ class Study:
         self.last = task.steps["stimulus"].stop - 1  # last step of the stimulus
         first, stop = task.evidence_steps.start, task.evidence_steps.stop
         self.n_seen = (np.arange(task.n_step) - first + 1).clip(0, stop - first)  # by step
+
+    def insist(self, suits: bool, lack: str) -> None:
+        """UserError, which names what the networks lack, unless they suit the analysis."""
+        if not suits:
+            raise UserError(f"{self.paths[0]}: a network {self.configs[0]['network']} has {lack}")
 
     def generators(self, purpose: int) -> list[torch.Generator]:
         """One generator per network, the same for the same purpose."""
@@ -131,8 +156,7 @@ def decode(rates: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarra
 def principal(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Principal components of (net, ..., unit) over all axes but the first and the last.
 
-    Returns:
-        mean (net, unit), axes (net, unit, component), share of the variance (net, component).
+    Mean (net, unit), axes (net, unit, component), share of the variance (net, component).
     """
     flat = rates.reshape(len(rates), -1, rates.shape[-1]).astype(np.float64)
     mean = flat.mean(1)
@@ -282,6 +306,18 @@ def covered_by_chance(n_point: Any, n_grid: int) -> Any:
     return 1 - (1 - 1 / n_grid**2) ** n_point
 
 
+def analyze(study: Study, save: Save, steps: dict[str, Any]) -> tuple[Arrays, Arrays, Arrays]:
+    """Every analysis of this module, each saved: trials, decoder, and `pca` over `steps`."""
+    trials = save("trials", run_trials(study))
+    decoder = save("decoder", fit_decoder(study, trials, study.last))
+    spaces = save("pca", pca(trials, steps))
+    save("rate_maps", rate_maps(study, study.last))
+    save("encoder", encoder_pca(study, trials))
+    save("lines", classification_lines(study))
+    save("one_trial", one_trial(study, trials, decoder))
+    return trials, decoder, spaces
+
+
 def number(values: Any) -> str:
     """Median of what there is, or '-'."""
     values = np.asarray(values)[np.isfinite(values)]
@@ -293,6 +329,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %" if np.isfinite(share) else "-"
 
 
+def responding(correlation: np.ndarray) -> str:
+    """'15 of 64', of units or channels, from their correlations (unit, 2) with x1 and x2."""
+    return f"{np.isfinite(correlation[:, 0]).sum()} of {len(correlation)}"
+
+
 def key_numbers(rows: list[Row]) -> str:
     """A Markdown table."""
     return util.markdown(rows[0], [row.values() for row in rows])
@@ -300,17 +341,16 @@ def key_numbers(rows: list[Row]) -> str:
 
 def space_numbers(study: Study, results: dict[str, Arrays]) -> str:
     """Accuracy, decoding, units that respond, principal components."""
-    rows, pcs, responds = [], results["pca"], results["rate_maps"]["correlation"][..., 0]
+    pcs, rows = results["pca"], []
+    steps = [name.removeprefix("noiseless, ") for name in pcs["conditions"]]
+    steps[0] = "top 3 PCs (noiseless / noisy): " + steps[0]
     for net, name in enumerate(study.names):
         row: Row = {"network": name, "accuracy": f"{results['trials']['accuracy'][net]:.3f}"}
         row["r2 of x*"] = f"{results['decoder']['r_sq'][net, study.last]:.3f}"
-        row["responding units"] = f"{np.isfinite(responds[net]).sum()} of {responds.shape[1]}"
+        row["responding units"] = responding(results["rate_maps"]["correlation"][net])
         top = pcs["share"][net, :, :3].sum(1).reshape(2, -1).T  # noiseless, noisy
-        for i, (condition, both) in enumerate(zip(pcs["conditions"], top, strict=False)):
-            header = condition.removeprefix("noiseless, ")
-            header = "top 3 PCs (noiseless / noisy): " + header if i == 0 else header
-            row[header] = " / ".join(map(percent, both))
-        rows.append(row)
+        both = [" / ".join(map(percent, shares)) for shares in top]
+        rows.append(row | dict(zip(steps, both, strict=False)))
     return key_numbers(rows)
 
 

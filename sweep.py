@@ -26,7 +26,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,19 +62,20 @@ class Config:
 
     def check(self) -> None:
         """Raise UserError for settings that cannot be meant."""
-        known = ["all", *paper.FIGURES]
+        known, index, count = ["all", *paper.FIGURES], self.task_index, self.task_count
         unknown = [name for name in self.figures if paper.ALIASES.get(name, name) not in known]
-        index, count = self.task_index, self.task_count
-        outside = index is not None and not 0 <= index < count
-        for is_wrong, words in (
-            (not self.figures and not self.list, "name figures, or all; --list shows them"),
-            (unknown, f"no figure {', '.join(unknown)}; figures: {', '.join(known)}"),
-            (self.jobs < 0, f"jobs must be at least 0, not {self.jobs}"),
-            (self.scheduler and self.scheduler_file, "scheduler or scheduler_file; choose one"),
-            (count < 1, f"task_count must be at least 1, not {count}"),
-            (count > 1 and index is None, "task_count needs a task_index: which task this is"),
-            (outside, f"task_index counts from 0 to {count - 1}, not {index}"),
-        ):
+        wrong = {
+            "name figures, or all; --list shows them": not self.figures and not self.list,
+            f"no figure {', '.join(unknown)}; figures: {', '.join(known)}": unknown,
+            f"jobs must be at least 0, not {self.jobs}": self.jobs < 0,
+            "scheduler or scheduler_file; choose one": self.scheduler and self.scheduler_file,
+            f"task_count must be at least 1, not {count}": count < 1,
+            "task_count needs a task_index: which task this is": count > 1 and index is None,
+            f"task_index counts from 0 to {count - 1}, not {index}": (
+                index is not None and not 0 <= index < count
+            ),
+        }
+        for words, is_wrong in wrong.items():
             if is_wrong:
                 raise UserError(words)
 
@@ -216,8 +217,8 @@ class Sweep:
         Raises:
             UserError: some were changed by hand, or made with other settings.
         """
-        script, left = job.command[0].removesuffix(".py"), []
-        replace = self.config.overwrite or self.config.list
+        left: dict[str, None] = {}
+        script, replace = job.command[0][:-3], self.config.overwrite or self.config.list
         for where, paths in job.results.items():
             files = [self.data / where / f"{name}.npz" for name in job.wanted.get("keep", ())]
             for file in files or [self.data / "results.csv"]:
@@ -227,51 +228,51 @@ class Sweep:
                 if other == "settings" and not replace:
                     words = "made with other settings or networks; move it away, or --overwrite"
                     raise UserError(f"{self.data}: {where} was {words}")
-                left += [where] if other else []
-        return list(dict.fromkeys(left))
+                left |= {where: None} if other else {}
+        return list(left)
 
     def time_of(self) -> dict[Path, tuple[float, float]]:
         """Seconds of one core left for each network, and in all, by the rates that logs tell."""
         batch: dict[Path, int] = {}
         rates = dict(RATES)
         for log in sorted(self.out.glob("Networks/*/ensemble_*[0-9a-f].jsonl")):  # shards' too
-            with contextlib.suppress(OSError, ValueError, KeyError, IndexError), open(log) as file:
-                head, last = json.loads(file.readline()), json.loads(last_line(log))
+            with contextlib.suppress(OSError, ValueError, KeyError, IndexError):
+                first, *_, end = log.read_text().splitlines()
+                head, last = json.loads(first), json.loads(end)
                 batch |= {log.with_name(f"{name}.pth"): last["batch"] for name in head["networks"]}
                 n_thread = int(head["machine"].split(" threads")[0].split(", ")[-1])
                 rates[head["config"]["network"]] = last["networks_x_batches_per_s"] / n_thread
         times = {}
         for job in self.jobs.values():
-            missing = [path for path in job.networks if not path.exists()]
-            is_done = not missing or self.is_done(job.name)
+            is_done = all(path.exists() for path in job.networks) or self.is_done(job.name)
             for path, config in job.networks.items():
+                n_batch = config["n_batch"]
                 rate = rates.get(config["network"], min(rates.values())) / (1 + DECODING)
-                done = batch.get(path, 0) if path in missing and not is_done else config["n_batch"]
-                times[path] = max(0, config["n_batch"] - done) / rate, config["n_batch"] / rate
+                done = n_batch if is_done or path.exists() else batch.get(path, 0)
+                times[path] = max(0, n_batch - done) / rate, n_batch / rate
         return times
 
     def report(self, n_core: int) -> str:
         """The table of --list."""
-        header = ["figure", "shows", "networks", "results", "time left"]
         rows, times = [], self.time_of()
         for figure, names in self.of_figure.items():
             paths = {path for name in names for path in self.jobs[name].networks}
-            measured = [name for name in names if self.jobs[name].results]
-            row = [figure, paper.FIGURES[figure].shows, n_there(paths)]
-            row.append(f"{sum(map(self.is_done, measured))} of {len(measured)}")
+            done = [self.is_done(name) for name in names if self.jobs[name].results]
             left = sum(times[path][0] for path in paths) / n_core
-            rows.append([*row, hours(left) if left else "-"])
+            row = [figure, paper.FIGURES[figure].shows, n_there(paths)]
+            rows.append([*row, f"{sum(done)} of {len(done)}", hours(left) if left else "-"])
         left = sum(left for left, _ in times.values()) / n_core
         return (
-            f"{util.markdown(header, rows)}\n{n_there(times)} networks in {self.out}/Networks; "
-            f"about {hours(left)} left on {n_core} cores\n"
+            f"{util.markdown(['figure', 'shows', 'networks', 'results', 'time left'], rows)}\n"
+            f"{n_there(times)} networks in {self.out}/Networks; about {hours(left)} left on "
+            f"{n_core} cores\n"
             "Figures share networks: each is trained once, and none whose results are there."
         )
 
 
 @functools.cache
-def abouts(path: Path, changed: int, replace: bool) -> Mapping[str, dict[str, Any] | None]:
-    """How results in a file were made; `changed`: its time, 0 where it is not there.
+def abouts(path: Path, changed: int, replace: bool) -> dict[str, dict[str, Any] | None]:
+    """How results in a file were made, by entry; `changed`: its time, 0 where it is not there.
 
     Raises:
         UserError: they were changed by hand, unless they may be replaced.
@@ -281,7 +282,7 @@ def abouts(path: Path, changed: int, replace: bool) -> Mapping[str, dict[str, An
     if path.suffix == ".csv":
         if not replace:
             table.read(path)
-        return table.about(path)
+        return {**table.about(path)}
     try:
         arrays = util.load_npz(path)
         if "sha256" not in arrays:
@@ -291,13 +292,6 @@ def abouts(path: Path, changed: int, replace: bool) -> Mapping[str, dict[str, An
             raise
         return {}
     return {path.stem: util.about_of(arrays)}
-
-
-def last_line(path: Path) -> str:
-    """The last line of a file that is not empty."""
-    with open(path, "rb") as file:
-        file.seek(max(0, os.path.getsize(path) - 20_000))
-        return file.read().rstrip().splitlines()[-1].decode(errors="replace")
 
 
 def n_there(paths: Collection[Path]) -> str:
@@ -326,18 +320,16 @@ def flags(values: dict[str, Any]) -> list[str]:
 # ------------------------------------------------------------------ doing them
 
 
-def run_job(root, command, log, left_overs, n_thread, token, *needs):
+def run_job(root, command, log, left_overs, n_thread, token):
     """Run a command in a process of its own, in a thread of a Dask worker.
 
     The process holds the lock on `log` as long as it lives, and dies with the worker. `left_overs`
-    are folder and glob of half-written files of one that was killed; `needs` what the jobs before
-    it returned; `token` the name of the sweep's run, see `stop_jobs`.
+    are folder and glob of half-written files of one that was killed; `token` the name of the
+    sweep's run, see `stop_jobs`.
 
     Returns:
         '', or how it failed. Where the process is killed it raises, and Dask begins it again.
     """
-    if any(needs):
-        return "what it needs has failed"
     sys.path += [root] if root not in sys.path else []  # a cluster's worker does not know it
     from util import start
 
@@ -348,22 +340,17 @@ def run_job(root, command, log, left_overs, n_thread, token, *needs):
         for left_over in [path for folder, glob in left_overs for path in Path(folder).glob(glob)]:
             left_over.unlink(missing_ok=True)
         print("$", *command, file=file, flush=True)
-        threads = {"OMP_NUM_THREADS": str(n_thread), "MKL_NUM_THREADS": str(n_thread)}
-        process = start(
-            [sys.executable, f"{root}/{command[0]}", *command[1:]],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            env={**os.environ, **threads},
-            start_new_session=True,  # Ctrl-C reaches it through `stop_jobs` alone, once
-        )
-        jobs.append(process)
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(n_thread))
+        options = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
+        options["start_new_session"] = True  # Ctrl-C reaches it through `stop_jobs` alone, once
+        command = [sys.executable, f"{root}/{command[0]}", *command[1:]]
+        jobs.append(process := start(command, env={**os.environ, **threads}, **options))
         if None in jobs:
             process.terminate()
         code = process.wait()
     if code < 0:
         raise ChildProcessError(f"killed by signal {-code}")
-    return last_line(Path(log)) if code else ""
+    return Path(log).read_text(errors="replace").rstrip().splitlines()[-1] if code else ""
 
 
 def stop_jobs(token, dask_worker):
@@ -377,14 +364,14 @@ def stop_jobs(token, dask_worker):
 
 
 class Runner:
-    """Hands the jobs of a sweep to Dask, and hears of their end.
+    """Hands each job of a sweep to Dask once all that it needs has ended.
 
     `n_slot` jobs run at a time; `n_core` are the cores of this machine, 0 on a cluster.
     """
 
     def __init__(self, sweep: Sweep, client: distributed.Client, n_slot: int, n_core: int):
         self.sweep, self.client, self.n_slot, self.n_core = sweep, client, n_slot, n_core
-        self.token, self.n_done = f"sweep_{uuid.uuid4().hex}", 0
+        self.token = f"sweep_{uuid.uuid4().hex}"
         self.futures: dict[str, distributed.Future] = {}  # of jobs that have not ended
         self.ended: dict[str, str] = {}  # '', or how they failed
         trainings = [name for name, job in sweep.jobs.items() if job.networks]
@@ -396,16 +383,14 @@ class Runner:
         """Do all jobs; interrupted, they save what they have."""
         bar = tqdm(total=100, initial=-1, unit="%", disable=None, bar_format=BAR)
         try:
-            self.submit_what_is_left()
-            while self.futures:
+            while self.begin():
                 self.show(bar)
-                for _ in range(50):
+                for _ in range(50):  # 10 s
                     time.sleep(0.2)
                     if ended := [name for name, job in self.futures.items() if job.done()]:
-                        for name in ended:
-                            self.take(name, self.futures.pop(name))
-                        self.submit_what_is_left()
                         break
+                for name in ended:
+                    self.take(name, self.futures.pop(name))
             self.show(bar)
         except BaseException:
             self.client.cancel(list(self.futures.values()), force=True)
@@ -414,96 +399,87 @@ class Runner:
         finally:
             bar.close()
 
-    def show(self, bar: tqdm) -> None:
-        """How far the whole sweep is: a bar on a terminal; elsewhere a line per percent."""
-        times = self.sweep.time_of()
-        left, total = (sum(values) for values in zip(*times.values(), strict=True))
-        words = f"{n_there(times)} networks, {self.n_done} of {len(self.wanted)} jobs, about "
-        words += f"{hours(left / (self.n_core or self.n_slot))} left"
-        percent = int(100 * (1 - left / total))
-        if bar.disable and percent > bar.n:
-            print(f"{time.strftime('%H:%M')} {percent} %: {words}", flush=True)
-        bar.n = percent
-        bar.set_postfix_str(words)
+    def begin(self) -> bool:
+        """Hand over what is left and can begin. Is anything under way?
 
-    def submit_what_is_left(self) -> None:
-        """Hand over all jobs that are not done; drawings as soon as all they need has ended.
-
-        A drawing takes what is there, even where something has failed: it does not wait in Dask.
+        A drawing takes what is there, even where something that it needs has failed.
         """
-        self.n_done = 0
         for name in self.wanted:
             job = self.sweep.jobs[name]
-            is_drawing = not (job.networks or job.results)
-            if name in self.ended or name in self.futures:
-                self.n_done += self.ended.get(name) == ""
-            elif not is_drawing or self.futures.keys().isdisjoint(job.needs):
+            if name not in self.ended | self.futures and self.ended.keys() >= {*job.needs}:
                 if self.sweep.is_done(name):
-                    self.n_done += 1
+                    self.ended[name] = ""
+                elif job.results and any(self.ended[need] for need in job.needs):
+                    self.end(name, "what it needs has failed")
                 else:
                     self.submit(job)
+        return bool(self.futures)
 
     def submit(self, job: Job) -> None:
-        """Hand a job to Dask, after the jobs that it needs."""
-        needs = [self.futures[name] for name in job.needs if name in self.futures]
-        paths, left = [], self.sweep.left_of(job)
-        for where, some in job.results.items():
-            if where in left or not all(path.exists() for path in some):  # those are trained now
-                paths += some
-        slots = min(self.n_slot, max(1, self.n_training)) if job.networks else self.n_slot
+        """Hand a job to Dask."""
+        paths = [str(path) for where in self.sweep.left_of(job) for path in job.results[where]]
+        slots = min(self.n_slot, self.n_training) if job.networks else self.n_slot
+        left_overs = [(str(path.parent), f".{path.name}.*.partial") for path in job.files]
+        log, n_thread = str(self.sweep.log_of(job.name)), max(1, self.n_core // slots)
+        work = str(ROOT), [*job.command, *paths], log, left_overs, n_thread, self.token
+        key, rank = f"{job.name} {uuid.uuid4().hex}", self.wanted.index(job.name)
+        cores = {"core": self.n_slot // slots} if self.n_core else None
         self.futures[job.name] = self.client.submit(
-            run_job,
-            str(ROOT),
-            [*job.command, *map(str, paths)],
-            str(self.sweep.log_of(job.name)),
-            [(str(path.parent), f".{path.name}.*.partial") for path in job.files],
-            max(1, self.n_core // slots),
-            self.token,
-            *needs,
-            key=f"{job.name} {uuid.uuid4().hex}",
-            priority=-self.wanted.index(job.name),
-            retries=N_TRY - 1,
-            resources={"core": self.n_slot // slots} if self.n_core else None,
+            run_job, *work, key=key, priority=-rank, retries=N_TRY - 1, resources=cores
         )
 
     def take(self, name: str, future: distributed.Future) -> None:
-        """A job has ended."""
+        """Hear how a job has ended."""
         if future.status == "finished":
             words = future.result()
         else:
             words = str(future.exception() if future.status == "error" else future.status)
-        job = self.sweep.jobs[name]
-        lost = [need for need in job.needs if self.ended.get(need)]
-        if not words and self.sweep.left_of(job):
-            words = f"{self.sweep.left_of(job)[0]} is not there"
+        if not words and (left := self.sweep.left_of(self.sweep.jobs[name])):
+            words = f"{left[0]} is not there"
+        self.end(name, words)
+
+    def end(self, name: str, words: str) -> None:
+        """Note and say that a job is done, or how it failed."""
+        lost = [need for need in self.sweep.jobs[name].needs if self.ended[need]]
         self.ended[name] = words = f"needs {lost[0]}" if words and lost else words
         line = f"failed: {name}: {words}" if words else f"done: {name}"
         tqdm.write(f"{time.strftime('%H:%M')} {line}")
         sys.stdout.flush()
+
+    def show(self, bar: tqdm) -> None:
+        """How far the whole sweep is: a bar on a terminal; elsewhere a line per percent."""
+        times = self.sweep.time_of()
+        left, total = map(sum, zip(*times.values(), strict=True))
+        n_done, percent = [*self.ended.values()].count(""), int(100 * (1 - left / total))
+        words = f"{n_there(times)} networks, {n_done} of {len(self.wanted)} jobs, about "
+        words += f"{hours(left / (self.n_core or self.n_slot))} left"
+        if bar.disable and percent > bar.n:
+            print(f"{time.strftime('%H:%M')} {percent} %: {words}", flush=True)
+        bar.n = percent
+        bar.set_postfix_str(words)
 
 
 @contextlib.contextmanager
 def connected(config: Config) -> Iterator[tuple[distributed.Client, int, int]]:
     """A client of Dask, how many jobs it does at a time, and this machine's cores or 0."""
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    where, file, n_slot = config.scheduler or config.scheduler_file, config.scheduler_file, 0
+    address, file = config.scheduler or None, config.scheduler_file
     if file and not file.is_file():
         raise UserError(f"no Dask scheduler has written {file}")
-    options: dict[str, Any] = {"address": config.scheduler or None, "timeout": CONNECT}
-    options["scheduler_file"] = file
-    if not where:
+    options: dict[str, Any] = {"address": address, "scheduler_file": file, "timeout": CONNECT}
+    if not (where := address or file):
         n_slot = config.jobs or (2 if util.pick_device("auto").type == "cuda" else CPU_COUNT)
         options = {"n_workers": 1, "threads_per_worker": n_slot, "processes": False}
         options |= {"resources": {"core": n_slot}, "memory_limit": None}
-        options |= {"dashboard_address": None, "silence_logs": logging.CRITICAL}
+        options |= {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
     try:
         client = distributed.Client(**options)
     except (OSError, ValueError, TimeoutError) as error:
         raise UserError(f"no Dask scheduler at {where or 'this machine'} ({error})") from None
     with client:
-        if not client.nthreads():
+        if not (n_slot := sum(client.nthreads().values())):
             raise UserError(f"the scheduler at {where} has no workers")
-        yield client, sum(client.nthreads().values()), 0 if where else CPU_COUNT
+        yield client, n_slot, 0 if where else CPU_COUNT
 
 
 def main(config: Config) -> None:

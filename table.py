@@ -22,13 +22,12 @@ An entry is all rows of one condition, script, decoder and series. results.json 
 says how each was made, and holds a sum of its rows.
 """
 
-import contextlib
 import fcntl
 import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,30 +35,35 @@ import numpy as np
 import pandas as pd
 
 import settings
+import tasks
+import theory
 import util
 from util import UserError
 
+NUMBERS = ["r2", "angle", "value"]
 COLUMNS = ["condition", "network", "n_dim", "n_task", "run", "settings", "measure", "decoder"]
-COLUMNS += ["series", "step", "stimulus", "t", "sigma", "split", "fit", "factor"]
-COLUMNS += ["r2", "angle", "value"]
+COLUMNS += ["series", "step", "stimulus", "t", "sigma", "split", "fit", "factor", *NUMBERS]
 ENTRY = ["condition", "script", "decoder", "series"]
 SPARSITY = ("sparsity", "active", "dead")  # measures of sparsity.py; all others are generalize.py's
 WORDS = ("condition", "network", "settings", "measure", "decoder", "series", "factor")
 SINGLE = ("r2", "angle")  # kept in single precision, as they were computed
 WHOLE = ("n_dim", "n_task", "run", "step", "stimulus", "t", "split", "fit")
+AXES = {  # measured array -> column for its numbers, and its axes after (time, net)
+    "r_sq": ("r2", "split", "fit"),
+    "angles": ("angle", "split", "fit", "factor"),  # a pair of factors
+    **dict.fromkeys(("ccgp", "parallelism"), ("value", "fit", "factor")),
+    **dict.fromkeys(("ccgp_chance", "parallelism_chance"), ("value", "factor", "measure")),
+    **dict.fromkeys(SPARSITY, ("value",)),
+}
 
 
 def tidy(values: np.ndarray, name: str, **axes: Any) -> pd.DataFrame:
-    """An array as rows, one per number that is not NaN.
+    """An array of any shape as rows, one per number that is not NaN.
 
-    Args:
-        values: any shape.
-        name: of the column that holds the numbers.
-        axes: name -> labels along each axis, in order.
+    The numbers stand in a column `name`; `axes` are names and labels of each axis, in order.
     """
     index = pd.MultiIndex.from_product(list(axes.values()), names=list(axes))
-    rows = pd.Series(np.ravel(values), index=index, name=name).dropna()
-    return rows.reset_index()
+    return pd.Series(np.ravel(values), index=index, name=name).dropna().reset_index()
 
 
 def network_columns(config: settings.Config) -> dict[str, Any]:
@@ -67,6 +71,63 @@ def network_columns(config: settings.Config) -> dict[str, Any]:
     words = " ".join(f"{name}={value}" for name, value in settings.differing(config).items())
     named = {name: config[name] for name in ("network", "n_dim", "n_task", "run")}
     return {"condition": settings.condition(config), "settings": words, **named}
+
+
+def time_columns(
+    config: settings.Config, steps: Sequence = (), stimuli: Sequence = (), split_var=None
+) -> pd.DataFrame:
+    """The columns that tell when decoders are fitted, a row for each time (`generalize.Config`)."""
+    trained, rows = tasks.make_task(config), []
+    for stimulus in stimuli or [config["stimulus"]]:
+        task = trained.decoding_task(0, stimulus=stimulus)
+        for step in steps or [task.n_step]:
+            if not 1 <= step <= task.n_step:
+                raise UserError(f"step lies from 1 to {task.n_step} in these trials, not {step}")
+            rows.append((step, stimulus, len(range(step)[task.evidence_steps])))
+    series = "step" if steps else "stimulus" if stimuli else ""
+    series = series if split_var is None else f"split_var{split_var}"
+    found = pd.DataFrame(rows, columns=["step", "stimulus", "t"])
+    return found.assign(series=series, sigma=theory.sigma_of(config))
+
+
+def rows_of(
+    arrays: dict[str, np.ndarray], configs: list, times: pd.DataFrame, decoder="", measure=""
+) -> pd.DataFrame:
+    """Rows of the table, one for each number.
+
+    Args:
+        arrays: of `AXES`, (time, net, ...); angles end in (D, D). Others are passed over.
+        times: as `time_columns`, or a column `series` alone.
+        measure: of r_sq and angles.
+    """
+    frames, n_dim, pairs = [], configs[0]["n_dim"], np.triu_indices(configs[0]["n_dim"], 1)
+    if times["series"][0].startswith("split_var"):
+        measure = measure.replace("quadrant", "split_var")
+    for name in [name for name in AXES if name in arrays]:
+        values, (column, *last) = arrays[name], AXES[name]
+        labels: dict[str, Any] = {"measure": [name, f"{name}_5", f"{name}_95"]}
+        labels["factor"] = ["1", "2"]
+        one: dict[str, Any] = {"measure": name}  # of all these rows
+        if name == "r_sq":
+            one = {"measure": measure, "factor": "1-2" if n_dim == 2 else ""}
+        elif name == "angles":
+            values, one = values[(..., *pairs)], {"measure": measure if n_dim == 2 else name}
+            values = values[:0] if measure == "ID" and n_dim > 2 else values
+            labels["factor"] = [f"{i + 1}-{k + 1}" for i, k in zip(*pairs, strict=True)]
+        sizes = zip(("time", "net", *last), values.shape, strict=True)
+        axes = {axis: labels.get(axis, range(n)) for axis, n in sizes}
+        one = {} if "measure" in axes else one
+        frames.append(tidy(values, column, **axes).assign(**one))
+    networks = pd.DataFrame([network_columns(c) for c in configs])
+    return pd.concat(frames).join(times, "time").join(networks, "net").assign(decoder=decoder)
+
+
+def joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Rows of the same decoder or network as one; of two values for the same, the first."""
+    rows = pd.concat(frames).reindex(columns=COLUMNS)
+    keys = [name for name in COLUMNS if name not in NUMBERS]
+    rows = rows.groupby(keys, dropna=False, sort=False)[NUMBERS].first().reset_index()
+    return rows.astype(dict.fromkeys(SINGLE, np.float32))
 
 
 def key_of(condition: str, script: str, decoder: str = "", series: str = "") -> str:
@@ -84,36 +145,45 @@ def read(path: Path | str) -> pd.DataFrame:
         UserError: not there, not such a table, or changed by hand.
     """
     entries, _ = _load(Path(path), strict=True)
-    numbers = [name for name in COLUMNS if name not in WORDS]
+    empty = {name: "" for name in COLUMNS if name not in WORDS}
     options: Any = {"dtype": dict.fromkeys(WORDS, str), "float_precision": "round_trip"}
-    options |= {"keep_default_na": False, "na_values": dict.fromkeys(numbers, "")}
+    options |= {"keep_default_na": False, "na_values": empty}
     return with_settings(pd.read_csv(io.StringIO(_text(entries)), **options))
 
 
 def about(path: Path | str) -> dict[str, dict[str, Any]]:
-    """How each entry of a table was made: networks, their sums, settings, machine."""
+    """How each entry of a table was made, see `util.provenance`."""
     return _load(Path(path))[1]
 
 
 def with_settings(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of the table with a column for every setting of a network."""
     rows = rows.astype(dict.fromkeys(SINGLE, np.float32))
-    kinds = rows[["settings", "network"]].drop_duplicates()
+    kinds = rows[["settings", "network"]].drop_duplicates(ignore_index=True)
     values = pd.DataFrame([settings_of(*pair) for pair in kinds.itertuples(index=False)])
     new = [name for name in settings.PAPER if name not in rows and name in values]
-    values = pd.concat([kinds.reset_index(drop=True), values[new]], axis=1)
-    return rows.merge(values, on=["settings", "network"], how="left")
+    return rows.merge(kinds.join(values[new]), on=["settings", "network"], how="left")
 
 
 def settings_of(words: str, network: str) -> settings.Config:
     """All settings of networks whose `settings` are these words: 'corr=0.4 leaky=False'."""
-    own: dict[str, Any] = {}
-    for name, _, value in (word.partition("=") for word in words.split()):
-        if name not in settings.PAPER:
-            raise UserError(f"the table has a setting {name}, which there is not")
-        kind = type(settings.PAPER[name].paper)
-        own[name] = value == "True" if kind is bool else kind(value)
+    own = parse_settings(words.split())
     return {**settings.paper_settings(network, own.get("task", settings.CENT_OUT)), **own}
+
+
+def parse_settings(words: Iterable[str]) -> settings.Config:
+    """('n_task=24', 'leaky=False') as a dict; UserError for no such setting or value."""
+    found = {}
+    for word in words:
+        name, sign, text = word.partition("=")
+        if not sign or name not in settings.PAPER:
+            raise UserError(f"settings are written as n_task=24 or leaky=False, not {word}")
+        kind = type(settings.PAPER[name].paper)
+        try:
+            found[name] = {"True": True, "False": False}[text] if kind is bool else kind(text)
+        except (KeyError, ValueError):
+            raise UserError(f"{text} is no value for {name}") from None
+    return found
 
 
 def _load(path: Path, strict: bool = False) -> tuple[dict[str, list[str]], dict[str, Any]]:
@@ -121,9 +191,8 @@ def _load(path: Path, strict: bool = False) -> tuple[dict[str, list[str]], dict[
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
-        entries = _grouped(path.read_text())
-        known = _known(path)
-    except (ValueError, UnicodeDecodeError) as error:
+        entries, known = _grouped(path.read_text()), _known(path)
+    except ValueError as error:
         raise UserError(f"{path}: not a table that can be read ({str(error).strip()})") from None
     abouts: dict[str, Any] = {}
     for key in entries.keys() & known.keys():
@@ -168,18 +237,15 @@ def _sum(lines: list[str]) -> str:
 def put(path: Path | str, rows: pd.DataFrame, abouts: dict[str, Any]) -> None:
     """Put entries into the table, in place of those that are there, atomically.
 
-    Several processes may do so at once: each waits for its turn.
-
-    Args:
-        path: of the table; made if there is none.
-        rows: with `COLUMNS`, missing ones empty; whole entries.
-        abouts: entry -> how it was made, see `util.provenance`.
+    Several processes may do so at once: each waits for its turn. `rows` are whole entries, columns
+    may be missing; `abouts` says of each entry how it was made, see `util.provenance`.
     """
     path = Path(path)
-    util.make_folder(path.parent)
     new = rows.reindex(columns=COLUMNS).astype(dict.fromkeys(WHOLE, "Int64"))
     entries = _grouped(new.sort_values("run", kind="stable").to_csv(index=False))
-    with _turn(path.parent):
+    folder = os.open(util.make_folder(path.parent), os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
         for left_over in path.parent.glob(f".{path.stem}.*.partial"):  # of a killed process
             left_over.unlink()
         there = _load(path)[0] if path.is_file() else {}
@@ -191,22 +257,13 @@ def put(path: Path | str, rows: pd.DataFrame, abouts: dict[str, Any]) -> None:
         util.write_atomic(path, _text(entries).encode())
         kept = {k: {sums[k]: v[sums[k]]} for k, v in known.items() if sums.get(k) in v}
         _write_known(path, kept)
+    finally:
+        os.close(folder)
 
 
 def _write_known(path: Path, known: dict[str, Any]) -> None:
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in sorted(known.items())]
     util.write_atomic(path.with_suffix(".json"), ("{\n" + ",\n".join(lines) + "\n}\n").encode())
-
-
-@contextlib.contextmanager
-def _turn(folder: Path) -> Iterator[None]:
-    """Within it, no other process changes tables of this folder."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def differs(
@@ -216,8 +273,7 @@ def differs(
 
     Args:
         found: its provenance, see `about`; None: it is not there.
-        script: that makes it; a setting that provenance lacks had the paper's value.
-        wanted: the script's settings.
+        wanted: settings of the `script`; one that provenance lacks had the paper's value.
         paths: checkpoints; of those that are not there the name alone is compared.
 
     Returns:
@@ -226,10 +282,10 @@ def differs(
     if found is None:
         return "missing"
     papers = settings.MEASUREMENTS[script]
-    sums, made_with = found["networks"], util.plain({**papers, **found["config"]})
-    if sorted(sums) != sorted(path.name for path in paths):
-        return "settings"
-    if any(made_with[k] != v for k, v in util.plain({**papers, **wanted}).items() if k in papers):
+    sums = found["networks"]
+    made, asked = (util.plain({**papers, **given}) for given in (found["config"], wanted))
+    same = all(made[name] == asked[name] for name in papers)
+    if not same or sorted(sums) != sorted(path.name for path in paths):
         return "settings"
     there = [path for path in paths if path.exists()]
     return "networks" if any(util.file_sum(path) != sums[path.name] for path in there) else ""
@@ -240,9 +296,7 @@ def destination(
 ) -> tuple[Path, dict[str, list[Path]]]:
     """Where the results of a script go: its `out`, and the checkpoints of each entry it makes.
 
-    Raises:
-        UserError: not a file that can be written; an entry that is there, made with other settings
-            or networks, without `overwrite`.
+    UserError where that is not allowed: an entry that is there may be made with other settings.
     """
     out = config.out or next(iter(networks)).parent / "results.csv"
     entries: dict[str, list[Path]] = {}

@@ -42,23 +42,19 @@ class EvidenceTask(TrialEnv):
     """Noisy evidence about a hidden x*, then a report: here, of x* itself (section 3.1).
 
     Observation: fixation channel, D evidence channels (x* + sigma * noise in every stimulus step,
-    else 0), and a one-hot rule where there are rules.
-    Action: `n_out` numbers. Target: `targets(x)` in the decision step, else 0.
+    else 0), and a one-hot rule where there are rules. Action: `n_out` numbers. Target: `targets` in
+    the decision step, else 0. A setting out of range raises UserError.
 
     Args:
         n_dim: D, number of evidence channels.
         n_sd_in: input noise in the paper's unit; sigma = n_sd_in / sqrt(dt) = 0.2 at the defaults.
         dist: distribution of the noise: 'gauss', or 'gumbel' (location 0, scale sigma).
-        timing: dict of ms for any of `PERIODS`.
-        dt: ms per step.
+        timing: dict of ms for any of `PERIODS`; dt: ms per step.
         seed: of the environment's own trials; `reset(seed=...)` sets it anew.
 
     Attributes:
         fixation, evidence, rules: channels of an observation, slices; `n_channel` of them.
         steps, evidence_steps, target_steps: of a trial, slices; `n_step` of them.
-
-    Raises:
-        UserError: a setting out of range.
     """
 
     metadata = {
@@ -78,10 +74,10 @@ class EvidenceTask(TrialEnv):
     dim_allowed = (1, 100)
     noise_ratio: tuple[float, ...] = (1.0, 1.0)  # standard deviation by channel, in units of sigma
     noise_ar = 0.0  # AR(1) coefficient of the noise
-    n_fix = 1  # fixation channels
-    n_rule = 0  # rule channels
+    n_fix, n_rule = 1, 0  # channels for fixation and rules
     cued: tuple[int, ...] = ()  # the rules that may hold, one of them in each trial
     n_task = 0  # labels; 0: regression of x*
+    extras: dict[str, Any] = {}  # what a checkpoint keeps beside the settings
     largest_action = 1.0  # actions lie between minus this and this
 
     def __init_subclass__(cls, base=False):
@@ -92,17 +88,16 @@ class EvidenceTask(TrialEnv):
     def __init__(self, n_dim=2, n_sd_in=2.0, dist="gauss", timing=None, dt=100, seed=None):
         super().__init__(dt=dt)
         self.n_dim, self.n_sd_in, self.dist = n_dim, n_sd_in, dist
-        self.timing = {**self.default_timing, **(timing or {})}
+        self.timing = self.default_timing | (timing or {})
         self._check()
         self.sigma, self.n_out = n_sd_in / math.sqrt(dt), self.n_task or n_dim
         edges = np.cumsum([0, *(self.timing[p] // dt for p in PERIODS)]).tolist()
-        self.steps = {p: slice(*edges[i : i + 2]) for i, p in enumerate(PERIODS)}
+        self.steps = dict(zip(PERIODS, map(slice, edges[:-1], edges[1:]), strict=True))
         shown = self.steps["stimulus"].start, self.steps[self.evidence_until].stop
         self.evidence_steps, self.target_steps = slice(*shown), self.steps[self.target_period]
-        edges = np.cumsum([0, self.n_fix, n_dim, self.n_rule]).tolist()
-        self.fixation, self.evidence, self.rules = map(slice, edges[:-1], edges[1:])
-        self.n_step, self.n_channel = self.steps["decision"].stop, edges[-1]
-        channels = list(range(self.n_channel))
+        self.n_step, ends = edges[-1], np.cumsum([0, self.n_fix, n_dim, self.n_rule]).tolist()
+        self.fixation, self.evidence, self.rules = map(slice, ends[:-1], ends[1:])
+        self.n_channel, channels = ends[-1], list(range(ends[-1]))
         names = {"stimulus": channels[self.evidence], "rule": channels[self.rules]}
         names |= {"fixation": 0} if self.n_fix else {}
         shape, end = (self.n_channel,), self.largest_action
@@ -111,20 +106,18 @@ class EvidenceTask(TrialEnv):
         self.seed(seed)
 
     def _check(self):
-        (low, high), dt = self.dim_allowed, self.dt
+        (low, high), dt, sd = self.dim_allowed, self.dt, self.n_sd_in
         wants = f"n_dim = {low}" if low == high else f"n_dim from {low} to {high}"
         _need(low <= self.n_dim <= high, f"{type(self).__name__} needs {wants}, not {self.n_dim}")
-        noisy = math.isfinite(self.n_sd_in) and self.n_sd_in >= 0
-        _need(noisy, f"n_sd_in is a noise level, 0 or more, not {self.n_sd_in}")
+        _need(0 <= sd < math.inf, f"n_sd_in is a noise level, 0 or more, not {sd}")
         _need(self.dist in ("gauss", "gumbel"), f"dist is gauss or gumbel, not {self.dist}")
         _need(dt > 0, f"dt is a time step in ms, above 0, not {dt}")
         unknown = sorted(set(self.timing) - set(PERIODS))
         _need(not unknown, f"timing has no period {unknown}; it has {', '.join(PERIODS)}")
         for period, ms in self.timing.items():
-            whole = ms >= 0 and ms % dt == 0
-            _need(whole, f"timing: {period} = {ms} ms is not a multiple of dt = {dt} ms")
-            short = ms < dt and period in ("stimulus", self.target_period)
-            _need(not short, f"timing: {period} needs at least one step of {dt} ms")
+            least = dt if period in ("stimulus", self.target_period) else 0
+            right = ms >= least and ms % dt == 0
+            _need(right, f"timing: {period} = {ms} ms is no multiple of dt = {dt}, {least} or more")
             there = period in self.absent and ms
             _need(not there, f"timing: a task of free reaction time has no {period} period")
 
@@ -135,13 +128,12 @@ class EvidenceTask(TrialEnv):
         inputs[..., self.evidence_steps, self.evidence] = shown
         if self.n_rule:
             inputs[..., self.rules] = F.one_hot(rule, self.n_rule)[..., None, :]
+        return inputs
 
     def noiseless(self, x: Tensor) -> Tensor:
         """Inputs (..., time, channel) without noise for x* (..., D), the first of `cued` cued."""
         inputs = x.new_empty(*x.shape[:-1], self.n_step, self.n_channel)
-        rule = torch.tensor(self.cued[0], device=x.device) if self.n_rule else None
-        self._lay(inputs, x[..., None, :], rule)
-        return inputs
+        return self._lay(inputs, x[..., None, :], torch.tensor(self.cued[:1], device=x.device))
 
     def draw_latents(self, out: Tensor, rng: torch.Generator) -> None:
         """Fill `out` (trial, D) with x*, uniform on [-0.5, 0.5]^D."""
@@ -167,11 +159,7 @@ class EvidenceTask(TrialEnv):
         """Draw trials in place. inputs: (trial, time, channel), x: (trial, D)."""
         self.draw_latents(x, rng)
         shown = torch.add(x[:, None], self.draw_noise(len(x), rng), alpha=self.sigma)
-        rule = None
-        if self.n_rule:
-            cued = torch.tensor(self.cued, device=x.device)
-            rule = cued[torch.randint(len(cued), (len(x),), generator=rng, device=x.device)]
-        self._lay(inputs, shown, rule)
+        self._lay(inputs, shown, _one_of(self.cued, len(x), rng) if self.n_rule else None)
 
     def cue_only(self, rule: int) -> None:
         """From now on cue this one of the rules in `cued`, if there are any."""
@@ -184,30 +172,22 @@ class EvidenceTask(TrialEnv):
         """Labels (trial, label), bool, for x* (trial, D): of every rule in `cued`, if there are."""
         return x.new_empty(len(x), 0, dtype=torch.bool)
 
-    def targets(self, x: Tensor) -> Tensor:
-        """Targets (trial, n_out) for x* (trial, D): x* itself."""
-        return x
-
-    def targets_in_time(self, x: Tensor, inputs: Tensor) -> Tensor:
+    def targets(self, x: Tensor, inputs: Tensor) -> Tensor:
         """Targets (trial, 1 or target steps, n_out) for x* and inputs (trial, time, channel)."""
-        return self.targets(x)[:, None]
+        return x[:, None]
 
     def is_correct(self, action: np.ndarray, target: np.ndarray) -> float:
         """Reward of an action in the decision step, 0 to 1: falls with its mean squared error."""
         return float(max(0.0, 1 - 12 * np.mean((action - target) ** 2)))
-
-    def extras(self) -> dict[str, Any]:
-        """What a checkpoint keeps beside the settings."""
-        return {}
 
     def decoding_task(self, quad_num, factors=(-2, -1), stimulus=None) -> "DenoiseQuads":
         """The regression task for decoders of x*: `DenoiseQuads` with its noise, rules and timing.
 
         `stimulus` in ms may differ. Free reaction time gains a decision step.
         """
-        timing = {**self.timing, **({} if stimulus is None else {"stimulus": stimulus})}
-        timing |= {} if self.n_fix else {"decision": self.dt}
         kind = DenoiseQuadsHighDim if self.n_fix else DenoiseQuadsFreeRT
+        timing = self.timing | ({} if self.n_fix else {"decision": self.dt})
+        timing |= {} if stimulus is None else {"stimulus": stimulus}
         settings = {name: getattr(self, name) for name in EvidenceTask.SETTINGS}
         return kind(quad_num, factors=factors, like=self, timing=timing, **settings)
 
@@ -226,31 +206,41 @@ class EvidenceTask(TrialEnv):
     def _new_trial(self):
         inputs, x = torch.empty(1, self.n_step, self.n_channel), torch.empty(1, self.n_dim)
         self.fill(inputs, x, self.generator)
-        target = self.targets_in_time(x, inputs)[0].numpy()
         self.add_period(list(PERIODS), last_period=True)
         self.add_ob(inputs[0].numpy())
         self.set_groundtruth(0)
-        self.gt[self.target_steps] = target
-        return {"x": x[0].numpy(), "ground_truth": target[-1]}
+        self.gt[self.target_steps] = self.targets(x, inputs)[0].numpy()
+        return {"x": x[0].numpy(), "ground_truth": self.gt[-1].copy()}
 
     def _step(self, action):
         new_trial, reward = self.t_ind == self.n_step - 1, 0.0
         if new_trial or self.in_period("decision"):
             reward = self.performance = self.is_correct(np.asarray(action), self.gt_now)
-        return self.ob_now, reward, False, False, {"new_trial": new_trial, "gt": self.gt_now}
+        return self.ob_now, reward, False, False, {"new_trial": new_trial}
+
+
+def _one_of(values, n, rng):
+    """n of the values (n,), each equally likely."""
+    every = torch.tensor(values, device=rng.device)
+    return every[torch.randint(len(every), (n,), generator=rng, device=rng.device)]
 
 
 class Classification(EvidenceTask, base=True):
-    """Targets -1/+1, one per label (base class); n_task is N_task, the number of labels."""
+    """Targets -1/+1, one per label; label i is 1 where c_i . x > 0, `normals` c_i (base class)."""
 
     EXAMPLE = {"n_dim": 2, "n_task": 8}
+    normals: Tensor  # (n_task, D), of unit length
 
     def __init__(self, n_task, **settings):
+        _need(n_task >= 1, f"n_task counts boundaries, 1 or more, not {n_task}")
         self.n_task = n_task
         super().__init__(**settings)
 
-    def targets(self, x):
-        return self.labels(x).to(x).mul_(2).sub_(1)
+    def labels(self, x):
+        return x @ self.normals.to(x).T > 0
+
+    def targets(self, x, inputs):
+        return self.labels(x).to(x).mul_(2).sub_(1)[:, None]
 
     def is_correct(self, action, target):
         """Share of labels on whose side the action is."""
@@ -258,31 +248,23 @@ class Classification(EvidenceTask, base=True):
 
 
 class LinearClassificationCentOut(Classification):
-    """N_task lines through the origin at angles phi_i = (i + 1/2) pi / N_task (section 3.1).
-
-    Label i is 1 where x2 > tan(phi_i) x1. D = 2.
-    """
+    """Label i is 1 where x2 > tan(phi_i) x1, phi_i = (i + 1/2) pi / N_task (section 3.1); D = 2."""
 
     dim_allowed = (2, 2)
 
     def __init__(self, n_task=2, **settings):
-        _need(n_task >= 1, f"n_task counts boundaries, 1 or more, not {n_task}")
         super().__init__(n_task, **settings)
         self.phi = (np.arange(n_task) + 0.5) * np.pi / n_task
         side = np.where(np.cos(self.phi) > 0, 1, -1)  # dividing by a negative cosine turns > into <
         normals = np.stack([-np.sin(self.phi), np.cos(self.phi)], 1) * side[:, None]
-        self.normals = torch.tensor(normals).float()  # unit normals c_i of the boundaries
-
-    def labels(self, x):
-        """1 where c_i . x > 0."""
-        return x @ self.normals.to(x).T > 0
+        self.normals = torch.tensor(normals).float()
 
 
-class LinearClassificationHighDim(LinearClassificationCentOut):
+class LinearClassificationHighDim(Classification):
     """N_task unit normals drawn uniformly on the sphere, any D; `normals_seed` says which draw."""
 
     dim_allowed = (2, 100)
-    EXAMPLE = {**Classification.EXAMPLE, "n_dim": 3}
+    EXAMPLE = Classification.EXAMPLE | {"n_dim": 3}
     RANDOM = ("normals_seed",)
 
     def __init__(self, n_task=2, normals_seed=0, **settings):
@@ -290,16 +272,14 @@ class LinearClassificationHighDim(LinearClassificationCentOut):
         draw = torch.empty(n_task, self.n_dim, dtype=torch.float64)
         draw.normal_(generator=generator(normals_seed))
         self.normals = (draw / draw.norm(dim=1, keepdim=True)).float()
-
-    def extras(self):
-        return {"normals": self.normals.tolist()}
+        self.extras = {"normals": self.normals.tolist()}
 
 
 class LinearClassificationCorr(LinearClassificationCentOut):
     """Factors of x* correlated by a Gaussian copula: Phi(z) - 0.5, `corr` the correlation of z."""
 
     SETTINGS = (*EvidenceTask.SETTINGS, "corr")
-    EXAMPLE = {**Classification.EXAMPLE, "corr": 0.7}
+    EXAMPLE = Classification.EXAMPLE | {"corr": 0.7}
 
     def __init__(self, n_task=2, corr=0.0, **settings):
         _need(-1 <= corr <= 1, f"corr is a correlation, from -1 to 1, not {corr}")
@@ -340,7 +320,7 @@ class MultiplyClassificationFull(Classification):
     dim_allowed = (2, 2)
 
     def __init__(self, n_task=4, thresholds=None, **settings):
-        fours = n_task >= 4 and n_task % 4 == 0
+        fours = n_task > 0 and n_task % 4 == 0
         _need(fours, f"n_task must be a multiple of 4 in this task, not {n_task}")
         if thresholds is None:
             thresholds = 0.2 * np.linspace(1 / (2 * n_task), 1, n_task // 4)
@@ -356,6 +336,30 @@ class MultiplyClassificationFull(Classification):
         return torch.cat([above & (quadrant == q) for q in range(4)]).T
 
 
+class GridClassification(Classification):
+    """Labels that are not linear: each is 1 in a random half of the chambers of an n x n grid.
+
+    A negative control (Johnston & Fusi 2023); `labels_seed` says which draw.
+    """
+
+    SETTINGS = (*EvidenceTask.SETTINGS, "n_grid")
+    RANDOM = ("labels_seed",)
+    dim_allowed = (2, 2)
+
+    def __init__(self, n_task=8, n_grid=4, labels_seed=0, **settings):
+        _need(n_grid >= 2, f"n_grid must be at least 2, not {n_grid}")
+        super().__init__(n_task, **settings)
+        self.n_grid = n_grid
+        order = torch.rand(n_task, n_grid**2, generator=generator(labels_seed)).argsort(1)
+        self.chambers = order < n_grid**2 // 2  # (n_task, chamber)
+        self.extras = {"chambers": self.chambers.tolist()}
+
+    def labels(self, x):
+        """(trial, n_task)."""
+        row, column = ((x + 0.5) * self.n_grid).long().clamp(0, self.n_grid - 1).T
+        return self.chambers.T.to(x.device)[row * self.n_grid + column]
+
+
 class LinearClassificationBound(LinearClassificationCentOut):
     """Free reaction time: at every step, how much evidence is there for each label? (Figure 5a)
 
@@ -365,16 +369,15 @@ class LinearClassificationBound(LinearClassificationCentOut):
 
     SETTINGS = (*EvidenceTask.SETTINGS, "bound")
     FIXED = {"CE_loss": False, "fixation": 0, "decision": 0}
-    default_timing = {**TIMING, "fixation": 0, "decision": 0}
-    absent, target_period = ("fixation", "delay", "decision"), "stimulus"
-    n_fix = 0
+    default_timing = TIMING | {"fixation": 0, "decision": 0}
+    absent, target_period, n_fix = ("fixation", "delay", "decision"), "stimulus", 0
 
     def __init__(self, n_task=2, bound=5.0, **settings):
         _need(0 < bound < math.inf, f"bound must be a positive number, not {bound}")
         self.bound = self.largest_action = bound
         super().__init__(n_task, **settings)
 
-    def targets_in_time(self, x, inputs):
+    def targets(self, x, inputs):
         """(trial, time, n_task); cumulative sum up to the first crossing, then the bound."""
         tan = torch.tensor(np.tan(self.phi), device=x.device)
         evidence = inputs[..., self.evidence].double()  # tan(pi / 2) is 1.6e16
@@ -386,23 +389,19 @@ class LinearClassificationBound(LinearClassificationCentOut):
 
 
 class SingleTask(Classification, base=True):
-    """One label, by one of `RULES`; `rule_input` shows which, one-hot, always (base class)."""
+    """One label, by the rule x2 > x1 or x1 + x2 > 0; `rule_input` shows which (base class)."""
 
     SETTINGS = (*EvidenceTask.SETTINGS, "rule_input")
     EXAMPLE = {"n_dim": 2, "rule_input": True}
-    RULES = ("x2 > x1", "x1 + x2 > 0")
     dim_allowed = (2, 2)
 
     def __init__(self, n_task=1, rule_input=False, **settings):
         _need(n_task == 1, f"{type(self).__name__} is one task, n_task = 1, not {n_task}")
-        self.rule_input, self.n_rule = rule_input, len(self.RULES) if rule_input else 0
+        self.rule_input, self.n_rule = rule_input, 2 if rule_input else 0
         super().__init__(n_task, **settings)
 
-    def _answers(self, x):
-        return torch.stack([x[:, 1] > x[:, 0], x[:, 0] + x[:, 1] > 0], 1)
-
     def labels(self, x):
-        return self._answers(x)[:, self.cued]
+        return torch.stack([x[:, 1] > x[:, 0], x[:, 0] + x[:, 1] > 0], 1)[:, self.cued]
 
 
 class TwoAlternativeForcedChoiceCent(SingleTask):
@@ -420,8 +419,7 @@ class AttributeIntegrationCent(SingleTask):
 class ContextDependent(SingleTask):
     """The single tasks trained together, one of them cued in each trial.
 
-    The control for multi-tasking: its twin that answers both at once is
-    LinearClassificationCentOut with N_task = 2, whose lines are the same.
+    LinearClassificationCentOut with N_task = 2 has the same two lines and answers both at once.
     """
 
     FIXED = {"rule_input": True}
@@ -431,22 +429,17 @@ class ContextDependent(SingleTask):
         _need(rule_input, "ContextDependent needs its rule input")
         super().__init__(n_task, rule_input, **settings)
 
-    def targets_in_time(self, x, inputs):
+    def targets(self, x, inputs):
         """(trial, 1, 1), that of the rule cued."""
-        rule = inputs[:, 0, self.rules].argmax(1, keepdim=True)
-        return (2 * self._answers(x).gather(1, rule).to(x) - 1)[:, None]
+        cued = inputs[:, 0, self.rules][:, self.cued].argmax(1, keepdim=True)
+        return super().targets(x, inputs).gather(2, cued[:, None])
 
 
 class DenoiseQuads(EvidenceTask):
-    """Report x* itself; x* lies in a chosen set of quadrants.
+    """Report x* itself, drawn from the quadrants `quad_num` (one or several), each equally likely.
 
-    Quadrants are numbered 0..3 by the signs of (x1, x2): 0 = (-,-), 1 = (-,+), 2 = (+,-),
-    3 = (+,+).
-
-    Args:
-        quad_num: the quadrants allowed, each equally likely; a number or several.
-        factors: the two factors whose signs name the quadrant; by default the last two.
-        like: a task whose noise and rules are taken over.
+    Quadrants are numbered 0..3 by the signs of two `factors`: 0 = (-,-), 1 = (-,+), 2 = (+,-),
+    3 = (+,+). `like` is a task whose noise and rules are taken over.
     """
 
     dim_allowed = (2, 2)
@@ -456,17 +449,15 @@ class DenoiseQuads(EvidenceTask):
         self.quad_num, self.factors = np.atleast_1d(quad_num).tolist(), factors
         right = self.quad_num and set(self.quad_num) <= set(range(4))
         _need(right, f"quad_num names quadrants 0, 1, 2, 3, not {quad_num}")
-        if like is not None:
-            for name in ("noise_ratio", "noise_ar", "n_rule", "cued"):
-                setattr(self, name, getattr(like, name))
+        for name in ("noise_ratio", "noise_ar", "n_rule", "cued"):
+            setattr(self, name, getattr(self if like is None else like, name))
         super().__init__(n_dim, **settings)
         right = all(-n_dim <= f < n_dim for f in factors) and len({f % n_dim for f in factors}) == 2
         _need(right, f"factors must be two different ones of {n_dim}, not {factors}")
 
     def draw_latents(self, out, rng):
         super().draw_latents(out, rng)
-        allowed = torch.tensor(self.quad_num, device=out.device)
-        quad = allowed[torch.randint(len(allowed), (len(out),), generator=rng, device=out.device)]
+        quad = _one_of(self.quad_num, len(out), rng)
         for factor, sign in zip(self.factors, (quad // 2, quad % 2), strict=True):
             out[:, factor] = out[:, factor].abs() * (sign * 2 - 1)
 
@@ -475,16 +466,15 @@ class DenoiseQuadsHighDim(DenoiseQuads):
     """As `DenoiseQuads` for any D."""
 
     dim_allowed = (2, 100)
-    EXAMPLE = {**DenoiseQuads.EXAMPLE, "n_dim": 3}
+    EXAMPLE = DenoiseQuads.EXAMPLE | {"n_dim": 3}
 
 
 class DenoiseQuadsFreeRT(DenoiseQuadsHighDim):
     """As `DenoiseQuadsHighDim`, with no fixation channel, and evidence in the decision step too."""
 
     EXAMPLE = DenoiseQuads.EXAMPLE
-    default_timing = {**TIMING, "fixation": 0}
-    evidence_until = "decision"
-    n_fix = 0
+    default_timing = TIMING | {"fixation": 0}
+    evidence_until, n_fix = "decision", 0
 
 
 def find_task(name: str) -> type[EvidenceTask]:

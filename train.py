@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -64,6 +65,7 @@ class Config:
     autocorr: bool = False  # AR(1) noise: task LinearClassificationAutocorr
     ar_coef: float = 0.7  # its coefficient
     bound: float = 5.0  # LinearClassificationBound: absorbing bound
+    n_grid: int = 4  # GridClassification: chambers along each factor
     rule_input: bool = False  # single tasks: a one-hot input says which one it is
     fixation: int = 100  # ms
     stimulus: int = 2000  # ms
@@ -71,7 +73,9 @@ class Config:
     decision: int = 100  # ms
     dt: int = 100  # ms per step
     # Training
-    n_batch: int | Literal["paper"] = "paper"  # batches of fresh trials: 100_000; gpt-2 20_000
+    n_batch: int | Literal["paper"] = (
+        "paper"  # of fresh trials: 100_000; gpt-2 20_000; untrained: 0
+    )
     batch_sz: int = 16  # trials per batch
     lr: float | Literal["paper"] = "paper"  # Adam's learning rate: 1e-3; free reaction time 3e-3
     CE_loss: bool = True  # cross-entropy; no-CE_loss: squared error of tanh outputs
@@ -90,58 +94,65 @@ N_LOG = 100  # log lines per training
 N_TRY = 3  # so many shards that were killed are started again
 BAR = {"unit": "batch", "dynamic_ncols": True, "disable": None}  # None: off, but on a terminal
 PIPES = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+GOES_ON = "the same command goes on from there"
+KILLED = "a shard was killed, and so was each that took its place; "
+KILLED += "the same command goes on from the last snapshots"
 
 
-def report(bar, lines):
-    """Show lines of logs, in the bar on a terminal, else as one line."""
-    done, rate = min(x["batch"] for x in lines), sum(x["networks_x_batches_per_s"] for x in lines)
-    loss, accuracy = ([x for line in lines for x in line[k]] for k in ("loss", "accuracy"))
-    n_net, left = len(loss), bar.total - done
-    text = f"loss {sum(loss) / n_net:.4f}, accuracy {sum(accuracy) / n_net:.3f}"
-    text += f", {rate:.0f} networks x batches/s"
-    bar.update(done - bar.n)
+def show(bar, lines):
+    """Show the last lines of logs: in the bar on a terminal, else as one line."""
+    n_net = sum(len(x["loss"]) for x in lines)
+    rate = sum(x["networks_x_batches_per_s"] for x in lines)
+    loss, accuracy = (sum(sum(x[key]) for x in lines) / n_net for key in ("loss", "accuracy"))
+    bar.n = min(x["batch"] for x in lines)
+    text = f"loss {loss:.4f}, accuracy {accuracy:.3f}, {rate:.0f} networks x batches/s"
     bar.set_postfix_str(text)
     if bar.disable:
-        print(
-            f"{done}/{bar.total} batches, {text}, {left * n_net / max(rate, 0.1):.0f} s left",
-            flush=True,
-        )
+        seconds = (bar.total - bar.n) * n_net / max(rate, 0.1)
+        print(f"{bar.n}/{bar.total} batches, {text}, {seconds:.0f} s left", flush=True)
+
+
+def lost_of(networks, folder):
+    """Names of the networks that diverged when they were trained last."""
+    names = map(label, networks)
+    return [name for name in names if (folder / f"{name}.diverged.pth").exists()]
 
 
 class Shard:
-    """Networks that are trained together: their files, and perhaps a process of their own."""
+    """Networks that are trained together, in this process or in one of their own."""
 
     def __init__(self, networks, folder, done=0):
         self.networks, self.folder, name = networks, folder, ensemble_name(networks)
         self.snapshot, self.log = folder / f"{name}.snapshot", folder / f"{name}.jsonl"
-        self.done = done  # batches, when this command began
+        self.done, self.began = done, 0.0  # batches when this command began; when its process did
 
     # ------------------------------------------------------------ in this process
 
     def train(self, wanted, device):
-        """Train the wanted networks. Returns seconds, and names of those that diverged."""
+        """Train the wanted networks."""
         for left_over in self.folder.glob(f".{self.log.stem}.*.partial"):  # of a killed training
             left_over.unlink()
-        names = [label(c) for c in wanted]
+        self.names = [label(c) for c in wanted]
         with util.stop_requests() as stop_asked:
             trainer = self.resume(wanted, device) if self.snapshot.exists() else None
             if trainer is None:
                 trainer = Trainer(wanted, device)
+                for name in lost_of(wanted, self.folder):  # in an earlier training
+                    (self.folder / f"{name}.diverged.pth").unlink()
                 if self.log.exists():
                     self.log.replace(self.log.with_suffix(".previous.jsonl"))
-                head = {"networks": names, "config": wanted[0], "machine": util.machine()}
+                head = {"networks": self.names, "config": wanted[0], "machine": util.machine()}
                 util.write_atomic(self.log, (json.dumps(head) + "\n").encode())
             print(f"training {len(trainer.configs)} networks on {device}; log: {self.log}")
-            self.go_on(trainer, names, stop_asked)
+            self.go_on(trainer, stop_asked)
             for net in range(len(trainer.configs)):
                 self.save_network(trainer, net)
             self.snapshot.unlink(missing_ok=True)
-        return trainer.seconds, [label(c) for c in wanted if c not in trainer.configs]
 
-    def go_on(self, trainer, names, stop_asked):
+    def go_on(self, trainer, stop_asked):
         """Train to the end, with logs and snapshots on the way."""
         n_batch, first, before = trainer.configs[0]["n_batch"], trainer.done, trainer.seconds
-        log_at = [max(1, round((i + 1) * n_batch / N_LOG)) for i in range(N_LOG)]
+        log_at = Counter(max(1, round((i + 1) * n_batch / N_LOG)) for i in range(N_LOG))
         logged = max((at for at in log_at if at <= first), default=0)
         good, cost = (copy.deepcopy(trainer.model), first), 0.0
         begin = saved = time.perf_counter()
@@ -150,15 +161,12 @@ class Shard:
                 logits, targets = trainer.step()
                 bar.update()
                 trainer.seconds = before + time.perf_counter() - begin
-                if trainer.done in log_at:
-                    times = log_at.count(trainer.done)  # more than 1 where n_batch < 100
+                if times := log_at[trainer.done]:  # more than 1 where n_batch < 100
                     trainer.take_log(logits, targets, trainer.done - logged, times)
                     logged = trainer.done
-                    lost = trainer.find_diverged()
-                    if lost:
-                        self.leave_out(trainer, names, lost, *good, times)
+                    self.leave_out(trainer, *good, times)
                     speed = (logged - first) / (trainer.seconds - before)
-                    self.write_log(trainer, names, speed * len(trainer.configs), bar)
+                    self.write_log(trainer, speed, bar)
                     good = copy.deepcopy(trainer.model), logged
                     now = time.perf_counter()
                     if now - saved > 20 * cost:  # snapshots may take a twentieth of the time
@@ -167,41 +175,42 @@ class Shard:
                         cost = saved - now
                 if stop_asked():
                     self.save_snapshot(trainer)
-                    place = f"batch {trainer.done} of {n_batch}"
-                    raise Interrupted(f"stopped at {place}; the same command goes on from there")
+                    raise Interrupted(f"stopped at batch {trainer.done} of {n_batch}; {GOES_ON}")
 
-    def write_log(self, trainer, names, rate, bar):
+    def write_log(self, trainer, speed, bar):
         """Show and log the state of training: batch, loss and accuracy of each network."""
         left, matrix = [label(c) for c in trainer.configs], trainer.confusion_hist[-1]
         loss, accuracy = trainer.loss_hist[-1], matrix.diagonal(dim1=1, dim2=2).sum(1)
         line = {
             "batch": trainer.done,
-            "networks": "all" if left == names else left,
+            "networks": "all" if left == self.names else left,
             "loss": [round(x, 6) for x in loss.tolist()],
             "accuracy": [round(x, 4) for x in accuracy.tolist()],
-            "networks_x_batches_per_s": round(rate, 1),
+            "networks_x_batches_per_s": round(speed * len(left), 1),
             "seconds": round(trainer.seconds, 2),
         }
-        report(bar, [line])
+        show(bar, [line])
         with open(self.log, "a") as file:
             file.write(json.dumps(line) + "\n")
 
-    def leave_out(self, trainer, names, lost, model, batch, times):
-        """Keep diverged networks as they were last, in `model` at `batch`, and say so."""
-        n_log = len(trainer.loss_hist) - times
+    def leave_out(self, trainer, model, batch, times):
+        """Keep diverged networks as they were in `model` at `batch`, say so and go on without."""
+        lost, done, n_log = trainer.find_diverged(), trainer.done, len(trainer.loss_hist) - times
         for net in lost:
-            path = self.save_network(trainer, net, model, n_log, diverged_at=trainer.done)
+            path = self.save_network(trainer, net, model, n_log, diverged_at=done)
             name, loss = label(trainer.configs[net]), trainer.loss_hist[-1][net]
-            line = f"{name} diverged (loss {loss:.3g} before batch {trainer.done}) and was left out"
+            line = f"{name} diverged (loss {loss:.3g} before batch {done}) and was left out"
             print(f"train.py: {line}; its state at batch {batch} is in {path}", file=sys.stderr)
-        if len(lost) == len(trainer.configs):
+        kept = [net for net in range(len(trainer.configs)) if net not in lost]
+        if not kept:
             self.snapshot.unlink(missing_ok=True)
-            raise UserError(f"no network is left in training, see above: {', '.join(names)}")
-        trainer.keep([net for net in range(len(trainer.configs)) if net not in lost])
+            raise UserError(f"no network is left in training, see above: {', '.join(self.names)}")
+        if lost:
+            trainer.keep(kept)
 
     def save_network(self, trainer, net, model=None, n_log=None, **extra):
         """Write a checkpoint, with the first `n_log` points of the history, or all."""
-        config = {**trainer.configs[net], **trainer.tasks[net].extras(), **extra}
+        config = {**trainer.configs[net], **trainer.tasks[net].extras, **extra}
         history = trainer.loss_hist[:n_log], trainer.confusion_hist[:n_log]
         path = self.folder / f"{label(trainer.configs[net])}{'.diverged' if extra else ''}.pth"
         util.save_torch(path, checkpoint(model or trainer.model, net, config, *history))
@@ -244,29 +253,16 @@ class Shard:
         command = [sys.executable, __file__, *sys.argv[1:], "--workers", "1", "--only", *only]
         threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(n_thread))
         options = {"env": {**os.environ, **threads}, "start_new_session": True, "text": True}
-        self.process = util.start(command, **options, **PIPES)
-        self.began = time.time()
-
-    def left_out(self):
-        """Names of its networks whose last file is that of their divergence."""
-        found = []
-        for name in map(label, self.networks):
-            paths = [self.folder / f"{name}{end}.pth" for end in ("", ".diverged")]
-            finished, diverged = (p.stat().st_mtime if p.exists() else 0 for p in paths)
-            found += [name] if diverged > finished else []
-        return found
+        self.began, self.process = time.time(), util.start(command, **options, **PIPES)
 
     def last_words(self):
         """The last line that its process has left on stderr; those before are passed on."""
         *lines, last = self.process.communicate()[1].splitlines() or [""]
         sys.stderr.writelines(line + "\n" for line in lines)
-        if self.process.returncode < 0:
-            last = "a shard was killed, and so was each that took its place; "
-            last += "the same command goes on from the last snapshots"
-        return last.removeprefix("train.py: ")
+        return KILLED if self.process.returncode < 0 else last.removeprefix("train.py: ")
 
     def last_line(self):
-        """The last line that its process has logged."""
+        """The last line that it has logged."""
         with contextlib.suppress(OSError, ValueError, IndexError):
             line = json.loads(self.log.read_text().splitlines()[-1])
             if self.log.stat().st_mtime > self.began and "batch" in line:
@@ -292,10 +288,10 @@ def split(whole, wanted, n_shard):
 
 
 def train_shards(shards, every):
-    """Train each shard in a process of its own. Returns as `Shard.train`."""
+    """Train each shard in a process of its own; one that is killed is started again."""
     n_thread, n_batch = max(1, torch.get_num_threads() // len(shards)), every[0]["n_batch"]
-    running, lost, n_killed, shown = list(shards), [], 0, min(shard.done for shard in shards)
-    with util.stop_requests() as stop_asked, tqdm(total=n_batch, initial=shown, **BAR) as bar:
+    running, n_killed, first = list(shards), 0, min(shard.done for shard in shards)
+    with util.stop_requests() as stop_asked, tqdm(total=n_batch, initial=first, **BAR) as bar:
         for shard in shards:
             if shard.done:
                 print(f"resuming at batch {shard.done} of {n_batch} from {shard.snapshot}")
@@ -305,25 +301,21 @@ def train_shards(shards, every):
         try:
             while running:
                 time.sleep(0.1)
-                ended = [shard for shard in running if shard.process.poll() is not None]
-                if stop_asked() or any(shard.process.returncode == 130 for shard in ended):
-                    raise Interrupted("stopped; the same command goes on from there")
-                for shard in ended:
-                    if shard.process.returncode < 0 and n_killed < N_TRY:
+                codes = {shard: shard.process.poll() for shard in running}
+                if stop_asked() or 130 in codes.values():
+                    raise Interrupted(f"stopped; {GOES_ON}")
+                for shard in [shard for shard, code in codes.items() if code is not None]:
+                    if codes[shard] < 0 and n_killed < N_TRY:
                         n_killed += 1
                         shard.start(every, n_thread)
                         continue
                     running.remove(shard)
-                    words, left_out = shard.last_words(), shard.left_out()
-                    if shard.process.returncode and not left_out:
+                    words = shard.last_words()
+                    if codes[shard] and not lost_of(shard.networks, shard.folder):
                         raise UserError(words)
-                    lost += left_out
                 lines = [shard.last_line() for shard in running or shards]
-                done = min(line["batch"] for line in lines)
-                if done > shown:
-                    report(bar, lines)
-                    shown = done
-            return max(line["seconds"] for line in lines), lost
+                if min(line["batch"] for line in lines) > bar.n:
+                    show(bar, lines)
         except (Interrupted, UserError) as error:
             for shard in running:
                 shard.process.terminate()  # it saves, and ends
@@ -341,11 +333,10 @@ def main(config):
     if config.workers < 0:
         raise UserError(f"workers must be a number of at least 0, not {config.workers}")
     util.flush_denormals()
-    device = util.pick_device(config.device)
+    device, every = util.pick_device(config.device), network_configs(config)
     can_split = device.type == "cpu" and sys.platform != "win32"
     if config.workers > 1 and not can_split:
         raise UserError("--workers is for a CPU, and not for Windows; leave it out")
-    every = network_configs(config)
     if not set(config.only) <= set(range(len(every))):
         raise UserError(f"only takes numbers from 0 to {len(every) - 1}")
     networks = [every[i] for i in sorted(set(config.only))] or every
@@ -364,9 +355,10 @@ def main(config):
         return
     shards = split(whole, wanted, config.workers) if can_split else [whole]
     if len(shards) == 1:
-        seconds, lost = shards[0].train(wanted, device)
+        shards[0].train(wanted, device)
     else:
-        seconds, lost = train_shards(shards, every)
+        train_shards(shards, every)
+    lost, seconds = lost_of(wanted, folder), max(shard.last_line()["seconds"] for shard in shards)
     print(f"{len(wanted) - len(lost)} networks in {folder}, {seconds:.0f} s on {util.machine()}")
     if lost:
         raise UserError(f"{len(lost)} of {len(networks)} networks diverged: {', '.join(lost)}")

@@ -60,14 +60,9 @@ def loss_of(
 ) -> Tensor:
     """Loss of each network (net,): its mean over all steps, trials and tasks (section 3.1).
 
-    Args:
-        logits: (net, trial, time, task).
-        targets: as from `batches.sample`, -1/+1 in the decision step; other steps aim at 0, which
-            is 0.5 once outputs are probabilities.
-        task: any of the ensemble's tasks, for the timing.
-        weights: see `loss_weights`.
-        config: any network's settings.
-        penalty: None, or weights of steps drawn at random, (net, trial, time).
+    `logits` are (net, trial, time, task), `targets` as from `batches.sample`: -1/+1 in the decision
+    step; other steps aim at 0, which is 0.5 once outputs are probabilities. `penalty`: None, or
+    weights of steps drawn at random, (net, trial, time). `task` and `config` are any network's.
     """
     rows, steps = config["trial_num"], task.target_steps
     z, targets = (x.transpose(1, 2).unflatten(1, (rows, -1)) for x in (logits, targets))
@@ -193,8 +188,7 @@ class Trainer:
     def draw_batch(self) -> dict[str, Tensor]:
         """Fresh trials and noise for every network, by name."""
         inputs, targets = next(self.data)
-        _, n_trial, n_time, _ = inputs.shape
-        trial_num = self.configs[0]["trial_num"]
+        (n_trial, n_time), trial_num = inputs.shape[1:3], self.configs[0]["trial_num"]
         noise = self.model.draw_noise(n_trial, n_time, self.noise, trial_num)
         if self.configs[0]["rand_pen"]:
             noise["penalty"] = draw_penalty(n_trial, n_time, trial_num, self.noise)
@@ -219,8 +213,7 @@ class Trainer:
     def replay(self, batch: dict[str, Tensor]) -> Tensor:
         """`compute` on a GPU: the first batch as it is, then captured once and replayed."""
         if not self.is_warm:
-            self.is_warm = True
-            side = torch.cuda.Stream()
+            self.is_warm, side = True, torch.cuda.Stream()
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):  # a capture wants its warm-up on a side stream
                 logits = self.compute(**batch)

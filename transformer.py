@@ -18,12 +18,8 @@ from util import UserError
 class GPT2(Network):
     """Input projection, GPT-2 blocks, final LayerNorm; its output is the representation.
 
-    Args:
-        n_net, n_in: networks, input channels.
-        n_neu: units, the width of the residual stream; a multiple of n_head.
-        n_layer: blocks.
-        n_head: attention heads of a block.
-        dropout: share of units left out while training: embedding, attention, residual.
+    `n_neu` is the width of the residual stream, a multiple of `n_head`. While training a share
+    `dropout` of the embedding, attention and residual is left out.
     """
 
     SETTINGS = ("n_neu", "n_layer", "n_head", "dropout")
@@ -107,19 +103,18 @@ class GPT2(Network):
             attention_mask: (net, layer, trial, head, time, time).
             residual_mask: (net, 2 layer, trial, time, unit).
             end: give the last step alone; not with masks.
-            seen: list that every block adds its queries, keys and values to, as `heads` gives them.
+            seen: list that every block adds its queries, keys and values to, see `attend`.
         """
-        x = self.linear("project", inputs)
-        x = x if input_mask is None else x * input_mask
+        x, masks = self.linear("project", inputs), iter(())
+        if input_mask is not None:
+            x, masks = x * input_mask, iter(residual_mask.unbind(1))
         for layer in range(self.n_layer):
-            at_end, mask, masks = end and layer == self.n_layer - 1, None, (None, None)
-            if residual_mask is not None:
-                mask = attention_mask[:, layer]
-                masks = residual_mask[:, 2 * layer : 2 * layer + 2].unbind(1)
+            at_end = end and layer == self.n_layer - 1
+            mask = None if attention_mask is None else attention_mask[:, layer]
             attended = self.attend(layer, self.norm(f"h{layer}_ln1", x), mask, at_end, seen)
             x = x[:, :, -1:] if at_end else x
-            x = residual(x, self.linear(f"h{layer}_attn_out", attended), masks[0])
-            x = residual(x, self.mlp(layer, self.norm(f"h{layer}_ln2", x)), masks[1])
+            x = residual(x, self.linear(f"h{layer}_attn_out", attended), next(masks, None))
+            x = residual(x, self.mlp(layer, self.norm(f"h{layer}_ln2", x)), next(masks, None))
         return self.norm("ln_f", x)
 
     def last(self, inputs):
@@ -127,7 +122,7 @@ class GPT2(Network):
         return self(inputs, end=True)[:, :, 0]
 
     def attention(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """What the blocks attend to, and with which weight, without dropout.
+        """Values and weights of the blocks' attention, without dropout.
 
         Returns:
             values (net, layer, trial, head, time, channel of the head), weights (net, layer, trial,
@@ -142,7 +137,7 @@ class GPT2(Network):
 
     def linear(self, name: str, x: Tensor) -> Tensor:
         """x W + b for x (net, trial, time, in)."""
-        weight, bias = self.get_parameter(f"{name}_weight"), self.get_parameter(f"{name}_bias")
+        weight, bias = (self.get_parameter(f"{name}_{part}") for part in ("weight", "bias"))
         return torch.baddbmm(bias, x.flatten(1, 2), weight).unflatten(1, x.shape[1:3])
 
     def mlp(self, layer: int, x: Tensor) -> Tensor:
@@ -156,12 +151,13 @@ class GPT2(Network):
         scale, bias = self.get_parameter(f"{name}_scale"), self.get_parameter(f"{name}_bias")
         return torch.addcmul(bias[:, None], F.layer_norm(x, x.shape[-1:]), scale[:, None])
 
-    def attend(self, layer, x, mask, at_end=False, seen=None):
+    def attend(self, layer, x, mask, at_end, seen):
         """Causal self-attention of one block, (net, trial, time, unit), before its projection.
 
-        With `at_end` the last step alone asks; it may look at all of them.
+        Queries, keys, values are (net * trial, head, time, channel). `at_end`: the last alone asks.
         """
-        q, k, v = self.heads(layer, x)
+        qkv = self.linear(f"h{layer}_attn", x).flatten(0, 1).unflatten(-1, (3, self.n_head, -1))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
         if seen is not None:
             seen.append((q, k, v))
         if mask is not None:
@@ -170,11 +166,6 @@ class GPT2(Network):
             q = q[:, :, -1:] if at_end else q
             attended = F.scaled_dot_product_attention(q, k, v, is_causal=not at_end)
         return attended.transpose(1, 2).reshape(*x.shape[:2], -1, x.shape[-1])
-
-    def heads(self, layer: int, x: Tensor) -> tuple[Tensor, ...]:
-        """Queries, keys and values, each (net * trial, head, time, channel), in one piece."""
-        qkv = self.linear(f"h{layer}_attn", x).flatten(0, 1).unflatten(-1, (3, self.n_head, -1))
-        return qkv.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
 
     @staticmethod
     def weights(q: Tensor, k: Tensor) -> Tensor:

@@ -17,9 +17,7 @@ def draw():
     left, middle, right = fig.subfigures(1, 3, width_ratios=(1, 1.25, 1.3))
     lines, spectrum = left.subplots(2, 1, height_ratios=(1.1, 1))
     portraits.draw_boundaries(lines, found[0]["lines"], 0)
-    lines.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
-    trial = middle.subplots(4, 1, sharex=True, height_ratios=(1.1, 1.5, 1.4, 1.1))
-    portraits.draw_trial(trial, found[0]["one_trial"], 0)
+    trial = portraits.draw_trial(middle, found[0]["one_trial"], 0)
     boxes = [-0.02, 0.5, 0.92, 0.46], [0.2, 0.16, 0.72, 0.32]
     space, plane = portraits.views(right, found[0]["trajectories"]["share"][0], *boxes)
     for ax in (space, plane):
@@ -31,7 +29,7 @@ def draw():
         shares, n_task = kind["pca"]["share"][:, shown], kind["n_task"]
         name = f"$N_{{task}}={n_task[0]}$ (n = {len(n_task)})"
         portraits.draw_spectra(spectrum, shares, name, line, color=color, alpha=0.6)
-    for name, ax in {"a": lines, "b": trial[0], "c": space, "d": spectrum}.items():
+    for name, ax in {"a": lines, "b": trial, "c": space, "d": spectrum}.items():
         style.letter(ax, name, *((0.05, 0.99) if name == "c" else (-0.14, 1.04)))
     return fig
 

@@ -16,22 +16,21 @@ TRAINED = 20  # steps of 100 ms
 
 def draw():
     """The three measures and the theory against the stimulus, in steps."""
-    query = f"kind == 'Bound' and n_task == 24 and measure in {style.MEASURES}"
-    rows = style.rows("5a", query, series="stimulus")
-    style.expect(rows, measure=style.MEASURES, stimulus=DURATIONS)
+    wanted = {"measure": style.MEASURES, "stimulus": (*DURATIONS, ...)}
+    rows = style.rows("5a", "kind == 'Bound' and n_task == 24", series="stimulus", **wanted)
     rows = rows.assign(steps=rows["stimulus"] / 100)
     steps = sorted(rows["steps"].unique())
     fig, ax = style.plt.subplots()
     ax.axvline(TRAINED, color="0.8", lw=1, zorder=0)
     style.curve(ax, rows, x="steps", hue="measure")
-    t, look = np.linspace(steps[0], steps[-1], 200), {"color": style.COLORS["theory"], "lw": 1.2}
-    ax.plot(t, r2_mean(t + 1), ls="--", label=r"theory, $1 - 12\sigma^2/(t+1)$", **look)
+    t = np.linspace(steps[0], steps[-1], 200)
+    style.theory_line(ax, r2_mean(t + 1), t, label=r"theory, $1 - 12\sigma^2/(t+1)$")
     style.r_sq_axis(ax)
     at = {"xy": (TRAINED, 1), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
     ax.annotate("as trained", xytext=(3, 2), color="0.5", fontsize=7.5, **at)
     ax.set(xlabel="stimulus, $t$ (steps)", ylabel="$r^2$ of decoded $x^*$", xticks=steps)
-    counts = style.counted(rows, "measure", "steps")
-    ax.set_title(f"Free reaction time, $N_{{task}}=24$, {counts}", pad=14)
+    title = f"Free reaction time, $N_{{task}}=24$, {style.counted(rows, 'measure', 'steps')}"
+    ax.set_title(title, pad=14)
     ax.legend(loc="lower left")
     return fig
 

@@ -10,11 +10,8 @@ import style
 from paper import DIMS, EVERY_D, N_TASKS_DIM
 
 LABELS = {"r2": "OOD $r^2$", "angle": "angle between decoders (degrees)"}
-SIGNS = {  # that need a word
-    "fewer tasks than factors, $N_{task}<D$": "o",
-    "$D=2$ as released (half of the fits are ID)": "x",
-    "ID, median": ":",
-}
+SIGNS = {"fewer tasks than factors, $N_{task}<D$": "o"}  # that need a word
+SIGNS |= {"$D=2$ as released (half of the fits are ID)": "x", "ID, median": ":"}
 
 
 def draw():
@@ -55,8 +52,8 @@ def draw_panel(ax, rows, y):
     shown = (ood[ood["n_dim"] > ood["n_task"]], rows[released], rows[within])
     for sign, some in zip(SIGNS.values(), shown if y == "r2" else shown[:1], strict=False):
         for n_task, group in some.groupby("n_task"):
-            median = group.groupby("x")[y].median()
-            ax.plot(median, sign, color=colors[n_task], mfc="w", ms=4, lw=1, zorder=3)
+            look = {"color": colors[n_task], "mfc": "w", "ms": 4, "lw": 1, "zorder": 3}
+            ax.plot(group.groupby("x")[y].median(), sign, **look)
 
 
 if __name__ == "__main__":

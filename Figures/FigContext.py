@@ -11,8 +11,8 @@ CUED, BOTH = "kind == 'Context' and n_task == 1", "kind == 'RNN' and n_task == 2
 
 def draw():
     """Three boxes per kind of training."""
-    rows = style.rows("Context", f"{CUED} or {BOTH}", needs=CUED)
-    style.expect(rows, kind=("Context", "RNN"), measure=style.MEASURES)
+    wanted = {"kind": ("Context", "RNN"), "measure": style.MEASURES}
+    rows = style.rows("Context", f"{CUED} or {BOTH}", needs=CUED, **wanted)
     fig, ax = style.plt.subplots(figsize=(5.4, 3.8))
     ax.set_title("RNN")
     names = {"one task per trial, cued": CUED, "both tasks in each trial": BOTH}

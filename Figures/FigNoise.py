@@ -20,16 +20,16 @@ KINDS = {  # name, theory
 
 def draw():
     """Three boxes per kind of noise, and the theory where there is one."""
-    rows = style.rows("Noise", f"kind in {tuple(KINDS)} and n_task == 24", needs="kind != 'RNN'")
-    style.expect(rows, kind=KINDS, measure=style.MEASURES)
+    wanted = {"kind": KINDS, "measure": style.MEASURES}
+    rows = style.rows("Noise", "n_task == 24", needs="kind != 'RNN'", **wanted)
     fig, ax = style.plt.subplots(figsize=(7, 3.8))
     groups = {name: rows[rows["kind"] == kind] for kind, (name, _) in KINDS.items()}
     style.boxes(ax, groups, floor=0.5)
-    look = {"color": style.COLORS["theory"], "ls": "--"}
+    label = "theory, best unbiased estimate"
     for i, (name, r2) in enumerate(KINDS.values()):
         if r2 and len(groups[name]):
-            ax.hlines(r2, i - 0.42, i + 0.42, **look)
-    ax.hlines([], 0, 0, label="theory, best unbiased estimate", **look)
+            style.theory_line(ax, [r2, r2], [i - 0.42, i + 0.42], lw=1.5, label=label)
+            label = None
     ax.set_title("RNN, $N_{task}=24$")
     fig.legend(loc="outside lower center", ncols=2)
     return fig

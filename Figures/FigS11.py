@@ -16,14 +16,12 @@ def draw():
     size = (8, 3.1 * len(found))
     fig, rows = style.plt.subplots(len(found), 2, figsize=size, squeeze=False, sharex=True)
     for row, kind in zip(rows, found, strict=True):
-        spectrum = kind["spectrum"]
         for stage, (ax, points) in enumerate(zip(row, portraits.STAGES, strict=True)):
-            kept = spectrum["kept"][:, stage]
+            kept = kind["spectrum"]["kept"][:, stage]
             if not kept.any():
                 style.note(ax, "no points")
                 continue
-            mu, stretch = (spectrum[k][:, stage][kept] for k in ("eigenvalues", "amplification"))
-            portraits.draw_amplification(ax, stretch, abs(mu), int(spectrum["n_lead"]))
+            portraits.draw_amplification(ax, kind["spectrum"], slice(None), stage)
             title = f"{kind['title']}, {points}: {kept.sum()} (n = {len(kept)})"
             ax.set_title(f"{title}\n{ax.get_title()}", fontsize=8)
             ax.set_xlabel(ax.get_xlabel() if kind is found[-1] else "")

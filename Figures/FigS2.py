@@ -18,11 +18,9 @@ def draw():
     fig, rows = style.plt.subplots(len(found), 3, **layout)
     for row, kind in zip(rows, found, strict=True):
         spectrum, name = kind["spectrum"], kind["title"]
-        for stage, points in enumerate(portraits.STAGES):
-            kept = spectrum["kept"][0, stage]
-            values = spectrum["eigenvalues"][0, stage, kept]
-            portraits.draw_circle(row[stage], values, spectrum["n_lead"])
-            row[stage].set_title(f"{name}, {points}: {kept.sum()}")
+        for stage, ax in enumerate(row[:2]):
+            portraits.draw_circle(ax, spectrum, 0, stage)
+            ax.set_title(f"{name}, {ax.get_title()}")
         portraits.draw_ranks(row[2], spectrum)
         row[2].set_title(f"{name}: median, 5 to 95 % (n = {len(spectrum['kept'])})")
     rows[0, 0].legend(loc="upper right", handletextpad=0, borderpad=0, markerscale=1.5)

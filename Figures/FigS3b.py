@@ -9,27 +9,26 @@ import style
 from paper import CORRS
 
 FLOOR = 0.3  # of the axis; medians below it are named, so that those near 1 can be told apart
+AUTHORS = "measure == 'as_released_quartile'"
 
 
 def draw():
     """ID and both OOD tests."""
-    kinds, authors = ("RNN", *(f"Corr{c:g}" for c in CORRS)), "measure == 'as_released_quartile'"
-    query = f"n_task == 24 and (kind in {kinds} or {authors})"
-    rows = style.rows("S3b", query, needs=f"kind != 'RNN' or {authors}")
-    shown, authors = rows[rows["measure"].isin(style.MEASURES)], rows.query(authors)
+    query = f"n_task == 24 and (kind in {('RNN', *(f'Corr{c:g}' for c in CORRS))} or {AUTHORS})"
+    rows = style.rows("S3b", query, needs=f"kind != 'RNN' or {AUTHORS}")
+    shown = rows[rows["measure"].isin(style.MEASURES)]
+    authors = rows.query(AUTHORS).pivot_table("value", "corr", "fit")
     if authors.empty or len(shown):
         style.expect(shown, measure=style.MEASURES, corr=(0, *CORRS))
     fig, ax = style.plt.subplots()
     style.curve(ax, shown, x="corr", hue="measure")
-    medians = shown.groupby(["measure", "corr"])["r2"].median().items()
-    points = [(corr, r2, style.COLORS[measure]) for (measure, corr), r2 in medians]
     if len(authors):
-        quartiles = authors.pivot_table("value", "corr", "fit")
-        low, mid, high = quartiles.to_numpy().T
+        low, mid, high = authors.to_numpy().T
         look = {"fmt": "s--", "color": "k", "ms": 4, "lw": 1, "capsize": 2}
         error = (mid - low, high - mid)
-        ax.errorbar(quartiles.index, mid, error, label="the authors' quartiles", **look)
-        points += [(corr, r2, "k") for corr, r2 in zip(quartiles.index, mid, strict=True)]
+        ax.errorbar(authors.index, mid, error, label="the authors' quartiles", **look)
+    lines = [line for line in ax.lines[::-1] if line.get_linestyle() != "None"]  # no caps
+    points = [(*point, line.get_color()) for line in lines for point in line.get_xydata()]
     below = [point for point in points if point[1] < FLOOR]
     for i, (x, r2, color) in enumerate(below):  # as numbers at the foot of the axis
         y = FLOOR + 0.01 + 0.035 * sum(x == other for other, _, _ in below[:i])

@@ -21,7 +21,6 @@ def draw():
     lines, r2 = left.subplots(), right.subplots()
     if found:
         portraits.draw_boundaries(lines, found[0]["lines"], 0)
-        lines.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
         style.letter(lines, "a")
         portraits.draw_alone(middle, [0, 0.14, 0.9, 0.8], found[0]["trajectories"])
     else:

@@ -14,16 +14,16 @@ from theory import r2_mean
 
 def draw():
     """ID and OOD (quadrant held out) against the number of samples seen."""
-    query = f"(kind in {ARCHITECTURES} or kind == network) and n_task == 24"
-    rows = style.rows("Time", query, decoder="ridge", series="step")
+    wanted = {"measure": ("ID", "quadrant"), "kind": (*ARCHITECTURES, ...)}
+    query = f"(kind == network or kind in {ARCHITECTURES}) and n_task == 24"
+    rows = style.rows("Time", query, decoder="ridge", series="step", **wanted)
     rows = rows[rows["step"] == rows.groupby("t")["step"].transform("min")]  # evidence came
-    style.expect(rows, measure=("ID", "quadrant"), kind=ARCHITECTURES)
     fig, axes = style.plt.subplots(1, 2, figsize=(8, 3.4), sharey=True)
-    t, look = np.linspace(1, rows["t"].max(), 200), {"color": style.COLORS["theory"], "lw": 1.2}
-    for ax, measure in zip(axes, ("ID", "quadrant"), strict=True):
+    t = np.linspace(1, rows["t"].max(), 200)
+    for ax, measure in zip(axes, wanted["measure"], strict=True):
         style.curve(ax, rows[rows["measure"] == measure], x="t")
-        ax.plot(t, r2_mean(t), ls="--", **look, label=style.NAMES["theory"])
-        ax.plot(t, 1 / (2 - r2_mean(t)), ls=":", **look, label="best linear estimate")
+        style.theory_line(ax, r2_mean(t), t)
+        style.theory_line(ax, 1 / (2 - r2_mean(t)), t, ls=":", label="best linear estimate")
         ax.set(xlabel="samples of evidence seen, $t$", ylabel="$r^2$ of $x^*$, ridge decoders")
         ax.set(title=style.NAMES[measure], ylim=(0.4, 1), xticks=[1, 5, 10, 15, 20])
         ax.legend(loc="lower right")

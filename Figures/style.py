@@ -5,6 +5,7 @@ import io
 import itertools
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from tyro.conf import Positional
 
 FIGURES = Path(__file__).resolve().parent
 ROOT = FIGURES.parent
@@ -23,52 +25,44 @@ import released  # noqa: E402
 import settings  # noqa: E402
 import table  # noqa: E402
 from theory import r2_mean, T  # noqa: E402
-from util import load_npz, stop, UserError, write_atomic  # noqa: E402
+from util import load_npz, run_script, UserError, write_atomic  # noqa: E402
 
 MEASURES, TESTS = ("ID", "quadrant", "as_released"), ("as_released", "quadrant")
 COLORS = {"ID": "#4c4c4c", "quadrant": "#c1272d", "as_released": "#0072b2", "theory": "#009e73"}
 COLORS |= {"RNN": "#0072b2", "NoLeak": "#56b4e9", "LSTM": "#d55e00", "GRU": "#e69f00"}
-COLORS |= {"gpt-2": "#7b3294", "Quad": "#cc3311", "Bound": "#e69f00"}
-NAMES = {"NoLeak": "RNN, non-leaky", "gpt-2": "GPT-2", "Quad": "quadratic encoder"}
-NAMES |= {"Bound": "RNN, free reaction time", "theory": r"theory, $1 - 12\sigma^2/t$"}
+COLORS |= {"EncoderMean": "#000000", "gpt-2": "#7b3294", "Quad": "#cc3311", "Bound": "#e69f00"}
+NAMES = {"NoLeak": "RNN, non-leaky", "gpt-2": "GPT-2", "theory": r"theory, $1 - 12\sigma^2/t$"}
+NAMES |= {"Quad": "quadratic encoder", "Bound": "RNN, free reaction time"}
+NAMES |= {"EncoderMean": "control: encoder's mean, no network"}
 NAMES |= {"ID": "ID: trained and tested on all quadrants"}
 NAMES |= {"quadrant": "OOD: quadrant really held out"}
 NAMES |= {"as_released": "OOD as released (half of the fits are ID)"}
 # Settings that tell conditions of figures apart; what a whole folder shares of others is not named.
 VARIED = {"n_task", "run", "seed"}.union(*(kind.settings for kind in paper.KINDS.values()))
+VARIED -= {"n_batch"}  # but for 0, untrained
+LEFT_OUT: list[str] = []  # lines on what is missing in a figure; `run` prints them once it is drawn
 
 plt.switch_backend("Agg")
 plt.rc("figure", figsize=(4.6, 3.6), **{"constrained_layout.use": True})
 plt.rc("axes", titlesize=9, **{"spines.top": False, "spines.right": False})
 plt.rc("legend", frameon=False, fontsize=7.5)
 plt.rc("font", size=9)
-plt.rc("savefig", dpi=200)
-plt.rc("pdf", fonttype=42)  # text stays text
+plt.rcParams.update({"savefig.dpi": 200, "pdf.fonttype": 42})  # text stays text
 
 
 class Missing(UserError):
     """Data that are not there."""
 
 
-LEFT_OUT: list[str] = []  # lines on what is not drawn; `run` prints them beside a figure
-
-
-def leave_out(line: str) -> None:
-    """Say on stderr, once the figure is drawn, what is missing in it."""
-    if line not in LEFT_OUT:
-        LEFT_OUT.append(line)
-
-
 def if_there(read: Callable, *args: Any, **options: Any) -> Any:
-    """What `read` gives; None, and a line on stderr, where its data are not there."""
+    """What `read` gives; None, and a line in `LEFT_OUT`, where its data are not there."""
     try:
         return read(*args, **options)
     except Missing as error:
-        leave_out(f"{error}; left out")
-        return None
+        LEFT_OUT.append(f"{error}; left out")
 
 
-def rows(figure: str, query: str, needs="", decoder="adam", series="") -> pd.DataFrame:
+def rows(figure, query="", needs="", decoder="adam", series="", **wanted: Any) -> pd.DataFrame:
     """Rows of the folder's table, or of the authors' .npz there, with a further column `kind`.
 
     `kind` is the name in paper.py, 'NoLeak', or else says what differs: 'LSTM n_neu=128'; but for
@@ -77,13 +71,18 @@ def rows(figure: str, query: str, needs="", decoder="adam", series="") -> pd.Dat
     Args:
         figure: a name that sweep.py knows, for the error.
         needs: query of rows without which there is nothing to draw; else `Missing` is raised.
+        wanted: column=values that the figure shows, `...` for any others too; see `expect`.
     """
     path = DATA / "results.csv"
     found = _table(path, path.stat().st_mtime_ns if path.exists() else None)
     if len(found):
-        found = found[(found["decoder"] == decoder) & (found["series"] == series)].query(query)
+        found = found[(found["decoder"] == decoder) & (found["series"] == series)]
+        for name, values in wanted.items():
+            found = found if ... in values else found[found[name].isin(list(values))]
+        found = found.query(query) if query else found
     if found.empty or (needs and found.query(needs).empty):
         raise Missing(f"{DATA}: no data yet; `python sweep.py {figure}` makes them")
+    expect(found, **wanted)
     return found
 
 
@@ -92,72 +91,64 @@ def _table(path, written):
     found = table.read(path) if written else released.table_of(path.parent)
     if found.empty:
         return found
-    words = {text: dict(w.split("=") for w in text.split()) for text in found["settings"].unique()}
-    shared = set()
+    networks, shared = found.drop_duplicates(["network", "settings"]), set()
     for name in set(settings.PAPER).intersection(found) - VARIED:
-        of_network = found.groupby("network")[name].agg(["min", "nunique"])
-        same = of_network["min"].nunique() == 1 or all(name in own for own in words.values())
-        shared |= {name} if same and of_network["nunique"].max() == 1 else set()
-    for text, own in words.items():
-        words[text] = "".join(f" {name}={own[name]}" for name in own if name not in shared)
-    first = {name: paper.configs(name, kind.ensembles[0])[0] for name, kind in paper.KINDS.items()}
-    kinds = {name: table.network_columns(config) for name, config in first.items()}
-    kinds = {f"{c['network']} {c['settings']}".strip(): name for name, c in kinds.items()}
-    return found.assign(kind=(found["network"] + found["settings"].map(words)).replace(kinds))
+        everywhere = networks["settings"].str.contains(rf"\b{name}=(?!0\b)").all()
+        of_one = networks.groupby("network")[name] if everywhere else networks[name]
+        shared |= {name} if np.max(of_one.nunique()) == 1 else set()
+    kinds, texts = {}, found["network"] + " " + found["settings"]
+    for name, kind in paper.KINDS.items():
+        network = table.network_columns(paper.configs(name, kind.ensembles[0])[0])
+        kinds[f"{network['network']} {network['settings']}".strip()] = name
+    for text in texts.unique():
+        told = " ".join(word for word in text.split() if word.split("=")[0] not in shared)
+        kinds[text] = kinds.get(told, told)
+    return found.assign(kind=texts.map(kinds))
 
 
 def expect(found: pd.DataFrame, **wanted: Iterable) -> None:
-    """A line on stderr on values, or combinations of values, of columns that rows lack."""
+    """A line in `LEFT_OUT` on values of columns, or combinations of them, that rows lack."""
     lines = []
     for name, values in wanted.items():
-        lines += [f"{name} {value}" for value in values if value not in set(found[name])]
-        wanted[name] = [value for value in values if value in set(found[name])]
+        there = set(found[name])
+        lines += [f"{name} {value}" for value in values if value not in {*there, ...}]
+        wanted[name] = [value for value in values if value in there]
     there = set(found[list(wanted)].itertuples(index=False, name=None))
     gaps = [each for each in itertools.product(*wanted.values()) if each not in there]
     lines += [" ".join(f"{n} {v}" for n, v in zip(wanted, each, strict=True)) for each in gaps]
-    if lines:
-        leave_out(f"{DATA}: no {', no '.join(lines)}; left out")
+    LEFT_OUT.extend([f"{DATA}: no {', no '.join(lines)}; left out"] if lines else [])
 
 
 class Arrays(dict):
-    """Those of an .npz by name; one that is not there is a fault of the file."""
-
-    def __init__(self, path):
-        super().__init__(load_npz(path))
-        self.path = path
+    """Those of the .npz `path` by name; one that is not there is a fault of the file."""
 
     def __missing__(self, name):
-        raise UserError(f"{self.path}: has no {name}")
+        raise UserError(f"{self['path']}: has no {name}")
 
 
 def analyses(conditions: Iterable[str], *names: str, also=()) -> list[dict[str, Any]]:
     """What analyze.py wrote about conditions, below DATA/Analysis, or else in DATA itself.
 
-    Args:
-        conditions: as 'RNN_nTask24'; one that lacks a file of `names`, as 'lines', is left out.
-        also: names of files that only some have.
-
-    Returns:
-        list of dict name -> arrays, with `n_task`, `network`, and `title`: 'RNN, N_task = 24'.
+    Each is a dict name -> arrays, with `n_task`, `network`, and `title`: 'RNN, N_task = 24'. One
+    without a file of `names`, as 'lines', is left out; `also` are files that only some have.
     """
     folders = [DATA / "Analysis" / name for name in conditions]
-    found, missing, needed = [], [], {*names, "one_trial"}
+    found, missing, needed = [], [], sorted({*names, "one_trial"})
     for folder in folders if any(map(Path.is_dir, folders)) else [DATA]:
-        paths = {name: folder / f"{name}.npz" for name in sorted({*needed, *also})}
-        there = {name: path for name, path in paths.items() if path.exists()}
-        if absent := sorted(needed - set(there)):
+        paths = {name: folder / f"{name}.npz" for name in (*needed, *also)}
+        if absent := [name for name in needed if not paths[name].exists()]:
             missing.append(f"{paths[absent[0]]}: not there")
             continue
-        arrays = {name: Arrays(path) for name, path in there.items()}
-        trial = arrays["one_trial"]
-        first = str(trial.get("networks", ["RNN"])[0])  # a file name, ours or the authors'
-        network = max((n for n in settings.NETWORKS if n in first), key=len, default="RNN")
-        title = f"{NAMES.get(network, network)}, $N_{{task}}={trial['n_task'][0]}$"
-        found.append({**arrays, "n_task": trial["n_task"], "network": network, "title": title})
+        files = {name: path for name, path in paths.items() if path.exists()}
+        kind: dict[str, Any] = {k: Arrays(load_npz(p), path=p) for k, p in files.items()}
+        n_task, of = kind["one_trial"]["n_task"], kind["one_trial"].get("networks", ["RNN"])
+        known = [name for name in settings.NETWORKS if name in str(of[0])]  # a file's name
+        network = max(known, key=len, default="RNN")
+        title = f"{NAMES.get(network, network)}, $N_{{task}}={n_task[0]}$"
+        found.append({**kind, "n_task": n_task, "network": network, "title": title})
     if not found:
         raise Missing(f"{missing[0]}; analyze.py writes it")
-    for line in missing:
-        leave_out(f"{line}, left out")
+    LEFT_OUT.extend(f"{line}, left out" for line in missing)
     return found
 
 
@@ -190,8 +181,7 @@ def curve(ax, found, x="n_task", y="r2", hue="kind", names=NAMES, colors=None, *
     `names` and `colors` give its label and colour; `look` are options of seaborn.lineplot.
     """
     for value, color in (colors or palette(found[hue])).items():
-        some = found[found[hue] == value]
-        if len(some):
+        if len(some := found[found[hue] == value]):
             line = {"color": color, "mec": color, "label": names.get(value, value), "ax": ax}
             line |= {"marker": "o", "ms": 4, "lw": 1.5, "legend": False, "estimator": "median"}
             line |= {"errorbar": ("pi", 50), "err_kws": {"alpha": 0.18, "lw": 0}}
@@ -214,26 +204,26 @@ def r_sq_axis(ax: Any, floor: float = -1) -> None:
 
 def spread(ax: Any, x: float, values: Any, key: str, floor: float, width: float = 0.22) -> None:
     """Every fit as a dot, below `floor` as a triangle; quartiles as a box, median as a line."""
-    values, color, below = np.asarray(values), COLORS[key], "fits below the axis"
-    at, low = x + width * np.linspace(-0.42, 0.42, values.size), values < floor
-    ax.plot(at[~low], values[~low], "o", color=color, ms=2, mew=0, alpha=0.5)
-    if low.any():  # an empty line that is not clipped upsets the layout
-        if all(line.get_label() != below for line in ax.lines):  # once, for the legend
-            ax.plot([], [], "v", color="0.5", ms=3.5, mew=0, label=below)
-        ax.plot(at[low], np.full(low.sum(), floor), "v", color=color, ms=3.5, mew=0, clip_on=False)
+    values, look, below = np.asarray(values), {"color": COLORS[key], "mew": 0}, values < floor
+    at, label = x + width * np.linspace(-0.42, 0.42, values.size), "fits below the axis"
+    ax.plot(at[~below], values[~below], "o", ms=2, alpha=0.5, **look)
+    if below.any():  # an empty line that is not clipped upsets the layout
+        if label not in [line.get_label() for line in ax.lines]:  # once, for the legend
+            ax.plot([], [], "v", color="0.5", ms=3.5, mew=0, label=label)
+        ax.plot(at[below], np.full(below.sum(), floor), "v", ms=3.5, clip_on=False, **look)
     bottom, mid, top = np.percentile(values, [25, 50, 75])
-    ax.bar(x, top - bottom, width, bottom, fc=(color, 0.2), ec=color)
-    ax.plot([x - width / 2, x + width / 2], [mid, mid], color=color, lw=2)
+    ax.bar(x, top - bottom, width, bottom, fc=(COLORS[key], 0.2), ec=COLORS[key])
+    ax.plot([x - width / 2, x + width / 2], [mid, mid], color=COLORS[key], lw=2)
 
 
 def boxes(ax: Any, groups: dict[str, pd.DataFrame], floor: float) -> None:
     """ID and both OOD tests of each name -> rows; `floor` as far as no quartile lies below it."""
-    every, labels = pd.concat(groups, names=["name"]).groupby(["name", "measure"])["r2"], []
-    floor = min(floor, every.quantile(0.25).min())
+    every = pd.concat(groups, names=["name"]).groupby(["name", "measure"])["r2"]
+    floor, labels = min(floor, every.quantile(0.25).min()), []
     for i, (name, group) in enumerate(groups.items()):
+        ordered = group.sort_values(["run", "split", "fit"])
         for x, measure in zip((i - 0.27, i, i + 0.27), MEASURES, strict=True):
-            some = group[group["measure"] == measure].sort_values(["run", "split", "fit"])
-            if len(some):
+            if len(some := ordered[ordered["measure"] == measure]):
                 spread(ax, x, some["r2"], measure, floor)
         labels.append(f"{name}\n({counted(group, 'measure') if len(group) else 'no data'})")
     for measure in MEASURES:
@@ -244,10 +234,11 @@ def boxes(ax: Any, groups: dict[str, pd.DataFrame], floor: float) -> None:
     r_sq_axis(ax, floor)
 
 
-def theory_line(ax: Any, r2: float | None = None) -> None:
-    """The ceiling; that of the paper's standard trial if no other."""
-    look = {"color": COLORS["theory"], "ls": "--", "lw": 1.2, "label": NAMES["theory"]}
-    ax.axhline(r2_mean(T) if r2 is None else r2, **look)
+def theory_line(ax: Any, r2: Any = None, x: Any = None, **look: Any) -> None:
+    """The ceiling, against `x` where it depends on it; that of the paper's trial if no other."""
+    r2 = r2_mean(T) if r2 is None else r2
+    look = {"color": COLORS["theory"], "ls": "--", "lw": 1.2, "label": NAMES["theory"], **look}
+    _ = ax.axhline(r2, **look) if x is None else ax.plot(x, r2, **look)
 
 
 def task_axis(ax: Any, n_tasks: Iterable[int]) -> None:
@@ -279,32 +270,32 @@ def write(fig: Any, name: str, folder: Path = FIGURES) -> None:
     plt.close(fig)
 
 
-def arguments() -> tuple[Path, Path]:
-    """Folder of the data and folder for figures, as on the command line; else the repository's."""
-    given = [Path(word).resolve() for word in sys.argv[1:]]
-    if len(given) > 2 or any(word.startswith("-") for word in sys.argv[1:]):
-        raise UserError("takes up to two folders, where data are and where figures go; no options")
-    if given and not given[0].is_dir():
-        raise UserError(f"{given[0]}: no such folder")
-    return (given[0], given[-1]) if given else (ROOT / "Data", FIGURES)
+@dataclass
+class Config:
+    """Draw from results.csv in a folder, or from .npz in the authors' layout, and analyses."""
+
+    data: Positional[Path | None] = None  # where they are; else Data/
+    out: Positional[Path | None] = None  # where the figure goes; else `data`, or else Figures/
+
+    def __post_init__(self) -> None:
+        self.out = self.out or self.data or FIGURES
+        self.data = self.data or ROOT / "Data"
+        if not self.data.is_dir():
+            raise UserError(f"{self.data}: no such folder")
 
 
 def run(draw: Callable[[], Any], name: str) -> None:
-    """Write the figure that draw() gives as name.png and .pdf; a failure is one line, exit code 2.
+    """Write the figure that draw() gives, of the folders on the command line, as .png and .pdf."""
 
-    A folder on the command line takes the place of Data/; the figure goes into it, or into the
-    folder named after it.
-    """
-    global DATA
-    LEFT_OUT.clear()
-    try:
-        DATA, out = arguments()
+    def main(config: Any) -> None:
+        global DATA
+        DATA = config.data
+        LEFT_OUT.clear()
         fig = draw()
-        out.mkdir(parents=True, exist_ok=True)
-        write(fig, name, out)
+        config.out.mkdir(parents=True, exist_ok=True)
+        write(fig, name, config.out)
+        LEFT_OUT[:] = dict.fromkeys(LEFT_OUT)
         print("".join(f"{line}\n" for line in LEFT_OUT), end="", file=sys.stderr)
-        print(out / f"{name}.png")
-    except (UserError, OSError) as error:
-        stop(name, error, 2)
-    except KeyboardInterrupt:
-        stop(name, "interrupted", 130)
+        print(config.out / f"{name}.png")
+
+    run_script(main, Config)

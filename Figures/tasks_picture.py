@@ -3,7 +3,6 @@
 import io
 import math
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -21,15 +20,23 @@ def draw(tasks: list, seed: int, path: Path) -> None:
     n_row = math.ceil(len(tasks) / n_column)
     fig = plt.figure(figsize=(8 * n_column, 2.2 * n_row + 0.4), layout="constrained")
     axes = fig.subplots(n_row, 3 * n_column, squeeze=False).reshape(-1, 3)
-    seen: dict[Any, Any] = {}
-    for (plane, evidence, target), task in zip(axes, tasks, strict=False):
+    seen: dict = {}
+    for (plane, trial, target), task in zip(axes, tasks, strict=False):
         task.reset(seed=seed, options={"no_step": True})
         draw_plane(plane, task)
-        draw_evidence(evidence, task)
-        seen |= {line.get_label(): line for line in evidence.get_lines()}
-        largest = np.abs(task.gt).max()
-        colors = {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest}
-        target.imshow(task.gt.T, aspect="auto", interpolation="none", **colors)
+        time, ob = np.arange(task.n_step) * task.dt, task.ob
+        trial.set_title(type(task).__name__, fontweight="bold")
+        for fixation in ob[:, task.fixation].T:
+            trial.plot(time, fixation, color="0.6", label="fixation")
+        for i, evidence in enumerate(ob[:, task.evidence].T, 1):
+            trial.plot(time, evidence, label=f"evidence $X_{{{i}}}$")
+        for i, rule in enumerate(ob[:, task.rules].T, 1):
+            trial.plot(time, rule, ":", label=f"rule {i}")
+        trial.set(xlabel="time (ms)")
+        seen |= {line.get_label(): line for line in trial.lines}
+        high = np.abs(task.gt).max()
+        look = {"aspect": "auto", "interpolation": "none", "cmap": "RdBu_r"}
+        target.imshow(task.gt.T, vmin=-high, vmax=high, **look)
         target.set(xlabel="step", ylabel="target", yticks=range(0, task.n_out, 5))
         target.set_title(f"from {task.gt.min():.2g} to {task.gt.max():.2g}", fontsize="small")
     for ax in axes[len(tasks) :].flat:
@@ -43,25 +50,11 @@ def draw(tasks: list, seed: int, path: Path) -> None:
 def draw_plane(ax: Axes, task) -> None:
     """Boundaries in the plane of the first two factors, the x* of some trials, and of this one."""
     ax.set(xlim=(-0.5, 0.5), ylim=(-0.5, 0.5), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
-    x = torch.empty(400, task.n_dim)
+    x, line = torch.empty(400, task.n_dim), torch.linspace(-0.5, 0.5, 401)
     task.draw_latents(x, util.generator(0))
     ax.plot(x[:, 0], x[:, 1], ".", ms=2, color="0.75")
-    line = torch.linspace(-0.5, 0.5, 401)
     grid = torch.zeros(401, 401, task.n_dim)
     grid[..., 0], grid[..., 1] = line, line[:, None]
     for edge in task.labels(grid.flatten(0, 1)).T.view(-1, 401, 401).float().numpy():
         ax.contour(line, line, edge, [0.5], colors="tab:blue", linewidths=0.8)
     ax.plot(*task.trial["x"][:2], "k*", ms=9)
-
-
-def draw_evidence(ax: Axes, task) -> None:
-    """What the network sees in this trial."""
-    time = np.arange(task.n_step) * task.dt
-    for fixation in task.ob[:, task.fixation].T:
-        ax.plot(time, fixation, color="0.6", label="fixation")
-    for i, evidence in enumerate(task.ob[:, task.evidence].T, 1):
-        ax.plot(time, evidence, label=f"evidence $X_{{{i}}}$")
-    for i, rule in enumerate(task.ob[:, task.rules].T, 1):
-        ax.plot(time, rule, ":", label=f"rule {i}")
-    ax.set(xlabel="time (ms)")
-    ax.set_title(type(task).__name__, fontweight="bold")

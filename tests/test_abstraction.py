@@ -1,6 +1,7 @@
 """CCGP and parallelism: codes whose geometry is known, the geometric null, the real script."""
 
 import functools
+import itertools
 import types
 
 import numpy as np
@@ -79,17 +80,15 @@ def test_the_classifier_equals_ridge_regression_on_labels():
     states = clouds(random(2, 2, 4, n_unit), n_trial, noise=1.5)
     found, pairs = abstraction.ccgp(states), abstraction.PAIRS
     labels = np.repeat([-1, 1], n_trial)
-    for net in range(2):
-        for factor in range(2):
-            right = []
-            for half in range(2):
-                seen, other = pairs[factor][half], pairs[factor][1 - half]
-                h = states[net, seen]
-                within = h - h.mean(1, keepdim=True)
-                penalty = abstraction.RIDGE * (within**2).mean().item() * 2 * n_trial
-                slow = RidgeClassifier(alpha=penalty).fit(h.flatten(0, 1).numpy(), labels)
-                right.append(slow.score(states[net, other].flatten(0, 1).numpy(), labels))
-            assert found[net, factor] == pytest.approx(np.mean(right), abs=0.01)
+    for net, factor in itertools.product(range(2), range(2)):
+        right = []
+        for seen, other in (pairs[factor], pairs[factor][::-1]):
+            h = states[net, seen]
+            within = h - h.mean(1, keepdim=True)
+            penalty = abstraction.RIDGE * (within**2).mean().item() * 2 * n_trial
+            slow = RidgeClassifier(alpha=penalty).fit(h.flatten(0, 1).numpy(), labels)
+            right.append(slow.score(states[net, other].flatten(0, 1).numpy(), labels))
+        assert found[net, factor] == pytest.approx(np.mean(right), abs=0.01)
 
 
 def test_rotation_scale_and_place_do_not_matter():
@@ -121,17 +120,11 @@ def test_the_null_keeps_decodability_and_not_geometry():
     centred = null.mean(2) - null.mean((1, 2))[:, None]
     spread = (states.mean(2) - states.mean((1, 2))[:, None]).norm(dim=(1, 2))
     assert torch.allclose(centred.norm(dim=(1, 2)), spread, rtol=1e-4)
-    for net in range(3):
-        for quadrant in range(4):
-            new, old = (
-                torch.sort((s[net, quadrant] - s[net, quadrant].mean(0)).std(0))[0]
-                for s in (null, states)
-            )
-            assert torch.allclose(new, old, atol=1e-5)  # the same units, in another order
-        for factor in range(2):
-            labels = SIGNS[:, factor].repeat_interleave(200).numpy()
-            h = null[net].flatten(0, 1).numpy()
-            assert RidgeClassifier().fit(h, labels).score(h, labels) > 0.98
+    new, old = ((s - s.mean(2, keepdim=True)).std(2).sort(-1)[0] for s in (null, states))
+    assert torch.allclose(new, old, atol=1e-5)  # the same units, in another order
+    for net, factor in itertools.product(range(3), range(2)):
+        labels, h = SIGNS[:, factor].repeat_interleave(200).numpy(), null[net].flatten(0, 1).numpy()
+        assert RidgeClassifier().fit(h, labels).score(h, labels) > 0.98
     several = [abstraction.scrambled(states, rngs(3, 10 * draw)) for draw in range(20)]
     scores = torch.stack([abstraction.parallelism(one) for one in several])
     assert abs(scores.mean()) < 0.05 and scores.std() == pytest.approx(1 / 8, rel=0.3)
@@ -159,11 +152,8 @@ def test_the_null_is_seeded_and_a_networks_own():
 
 @pytest.mark.parametrize("n_fit", [1, 3])
 def test_shapes_and_the_order_of_quantiles(n_fit):
-    source = Source(embedded(SIGNS, n_net=2))
-    out, again = (
-        abstraction.abstraction(source, [rngs(2, 100 * fit) for fit in range(n_fit)])
-        for _ in range(2)
-    )
+    source, own = Source(embedded(SIGNS, n_net=2)), lambda: [rngs(2, 100 * f) for f in range(n_fit)]
+    out, again = (abstraction.abstraction(source, own()) for _ in range(2))
     assert all(np.array_equal(out[name], again[name]) for name in out)
     for name in ("ccgp", "parallelism"):
         assert out[name].shape == (2, n_fit, 2) and out[f"{name}_chance"].shape == (2, 2, 3)
@@ -212,61 +202,36 @@ def test_an_ideal_observer_is_as_good_as_the_noise_allows(n_dim, split_var):
 
 
 def test_generators_are_no_decoders():
-    config, configs = generalize.Config(), make().configs
-    seeds = {
-        generator.initial_seed()
-        for fit in (*range(50), *range(generalize.ABSTRACTION, generalize.ABSTRACTION + 50))
-        for generator in decoders.fit_generators(config, configs, fit, "cpu")
-    }
-    assert len(seeds) == 100 * len(configs)
+    config, configs, first = generalize.Config(), make().configs, generalize.ABSTRACTION
+    fits = (*range(50), *range(first, first + 50))
+    own = [decoders.fit_generators(config, configs, fit, "cpu") for fit in fits]
+    assert len({g.initial_seed() for rngs in own for g in rngs}) == 100 * len(configs)
 
 
 def test_script_shows_and_saves_them(script, tiny_networks, tmp_path, monkeypatch):
     command = ("generalize", "--networks", tiny_networks, "--n_fit", 2, "--n_ridge", 100)
-    command = (*command, "--n_batch", 20)
-    files = []
+    command, files = (*command, "--n_batch", 20), []
     for decoder in ("adam", "ridge"):
         out = tmp_path / f"r_sq_{decoder}.npz"
         code, text, err = script(*command, "--decoder", decoder, "--out", out)
         assert code == 0 and "chance by the geometric null" in text, err
         assert all(f"| {column} " in text for column in ("angle", "CCGP", "parallelism"))
         files.append(util.load_npz(out))
-    names = ("ccgp", "parallelism")
-    for name in names:
-        assert files[0][name].shape == (2, 2, 2, 2)  # n_tasks, runs, fits, factors
-        assert files[0][f"{name}_chance"].shape == (2, 2, 2, 3)
-        for key in (name, f"{name}_chance"):  # decoders have no part in it
-            assert (
-                np.array_equal(files[0][key], files[1][key]) and not np.isnan(files[0][key]).any()
-            )
+    names = [name + end for name in ("ccgp", "parallelism") for end in ("", "_chance")]
+    for name in names:  # decoders have no part in it
+        last = (2, 3) if name.endswith("chance") else (2, 2)  # factors, 3; fits, factors
+        assert files[0][name].shape == (2, 2, *last)
+        assert np.array_equal(files[0][name], files[1][name]) and np.isfinite(files[0][name]).all()
     assert files[0]["factors"].tolist() == [0, 1]
     angles = util.load_npz(tmp_path / "decoders_ridge.npz")["angles"][1]  # of the text
     low, mid, high = np.nanpercentile(angles, [25, 50, 75])
     assert f"| {mid:.0f} [{low:.0f}, {high:.0f}] " in text
 
-    def nothing(source, generators):
-        return {name: np.zeros((4, *values.shape[2:])) for name, values in chance.items()}
-
-    chance = {f"{name}{end}": files[0][f"{name}{end}"] for name in names for end in ("", "_chance")}
-    monkeypatch.setattr(abstraction, "abstraction", nothing)
+    chance = {name: np.zeros((4, *files[0][name].shape[2:])) for name in names}
+    monkeypatch.setattr(abstraction, "abstraction", lambda *_: chance)
     without = tmp_path / "without.npz"
     assert script(*command, "--out", without)[0] == 0  # r2 is the same, bit for bit
     assert np.array_equal(util.load_npz(without)["r_sq"], files[0]["r_sq"])
-
-
-def test_script_in_time(script, tiny_networks, tmp_path):
-    out = tmp_path / "time.npz"
-    settings = ("--networks", tiny_networks, "--decoder", "ridge", "--n_fit", 1, "--n_ridge", 100)
-    code, text, err = script("generalize", *settings, "--step", 1, 22, "--out", out)
-    assert code == 0, err
-    file = util.load_npz(out)
-    assert file["ccgp"].shape == (2, 2, 2, 1, 2) and file["ccgp_chance"].shape == (2, 2, 2, 2, 3)
-    assert (file["ccgp"][0] == 0.5).all()  # fixation says nothing of x*
-    assert np.isnan(file["parallelism"][0]).all() and not np.isnan(file["parallelism"][1]).any()
-    assert "| - " in text
-    one = ("--networks", tiny_networks / "*nTask3*", *settings[2:])
-    assert script("generalize", *one, "--stimulus", 500, 2000, "--out", tmp_path / "s.npz")[0] == 0
-    assert util.load_npz(tmp_path / "s.npz")["parallelism"].shape == (2, 2, 1, 2)
 
 
 def test_diverged_states_are_one_line(script, tiny_networks, monkeypatch, tmp_path):

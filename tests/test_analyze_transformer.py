@@ -40,16 +40,6 @@ def sharpen(model):
             parameter *= 20
 
 
-@pytest.fixture(scope="module")
-def trained():
-    return analysis(TRAINED, n_trial=128, n_fit=1024)
-
-
-def noisy(some, n_trial=5):
-    """Inputs of a few noisy trials."""
-    return batches.sample(some.tasks, some.generators(0), n_trial)[0]
-
-
 def hugging_face(some, net):
     """One network as the library has it, and its attention weights for what its encoder gives."""
     from transformers import GPT2Config, GPT2Model
@@ -71,7 +61,7 @@ def hugging_face(some, net):
 def test_weights_and_values_are_those_of_hugging_face(tmp_path, settings):
     some = study_of(*saved(tmp_path, change=sharpen, **settings))
     n_layer, n_head = some.configs[0]["n_layer"], some.configs[0]["n_head"]
-    inputs = noisy(some)
+    inputs = batches.sample(some.tasks, some.generators(0), 5)[0]
     with torch.no_grad():
         values, weights = some.attention(inputs)
         assert values.shape == (2, n_layer, 5, n_head, 22, 16 // n_head)
@@ -81,9 +71,8 @@ def test_weights_and_values_are_those_of_hugging_face(tmp_path, settings):
             kept = []
             for block in module["transformer"].h:
                 block.attn.c_attn.register_forward_hook(lambda *call, kept=kept: kept.append(call))
-            out = module["transformer"](
-                inputs_embeds=module["input_projection"](u), output_attentions=True
-            )
+            u = module["input_projection"](u)
+            out = module["transformer"](inputs_embeds=u, output_attentions=True)
             for layer, (theirs, call) in enumerate(zip(out.attentions, kept, strict=True)):
                 torch.testing.assert_close(weights[net, layer], theirs, atol=1e-5, rtol=1e-4)
                 v = call[2][..., -16:].unflatten(-1, (n_head, -1)).transpose(1, 2)
@@ -91,18 +80,12 @@ def test_weights_and_values_are_those_of_hugging_face(tmp_path, settings):
     assert weights[..., -1, :].max() > 2 / 22 and (weights.triu(1) == 0).all()  # far from even
 
 
-def even(n_time, evidence):
-    """Weights that average the evidence so far, or where there is none all steps so far."""
-    weights = torch.zeros(n_time, n_time)
-    for t in range(n_time):
-        keys = [s for s in range(*evidence.indices(n_time)) if s <= t] or list(range(t + 1))
-        weights[t, keys] = 1 / len(keys)
-    return weights
-
-
 def test_even_attention_has_as_many_effective_samples_as_there_are():
-    evidence = slice(2, 9)
-    found = analyze_transformer.evenness(even(11, evidence), evidence)
+    evidence, weights = slice(2, 9), torch.zeros(11, 11)
+    for t in range(11):  # of the evidence so far, or where there is none of all steps so far
+        keys = list(range(11))[evidence][: max(0, t - 1)] or list(range(t + 1))
+        weights[t, keys] = 1 / len(keys)
+    found = analyze_transformer.evenness(weights, evidence)
     seen = torch.arange(1.0, 8)
     torch.testing.assert_close(found["n_effective"][2:9], seen)
     torch.testing.assert_close(found["n_effective"][9:], torch.full((2,), 7.0))
@@ -117,14 +100,9 @@ def test_uneven_attention():
     weights[1, 5] = torch.tensor([0, 0.2, 0.2, 0.2, 0.2, 0.2])  # even, and a share on step 5
     weights[2, 5] = torch.tensor([1.0, 0, 0, 0, 0, 0])  # none
     found = analyze_transformer.evenness(weights, slice(1, 5))
-    at_end = {name: values[:, 5] for name, values in found.items()}
-    nan = float("nan")
-    for name, wanted in (
-        ("n_effective", [1, 4, nan]),
-        ("distance", [0.75, 0, nan]),
-        ("elsewhere", [0.5, 0.2, 1]),
-    ):
-        np.testing.assert_allclose(at_end[name], wanted, atol=1e-6)
+    wanted = {"n_effective": [1, 4, np.nan], "distance": [0.75, 0, np.nan]}
+    for name, values in (wanted | {"elsewhere": [0.5, 0.2, 1]}).items():
+        np.testing.assert_allclose(found[name][:, 5], values, atol=1e-6)
 
 
 def test_means_and_spreads_are_over_trials(tmp_path):
@@ -135,16 +113,11 @@ def test_means_and_spreads_are_over_trials(tmp_path):
     np.testing.assert_allclose(attention["mean"], weights.mean(2), atol=1e-6)
     np.testing.assert_allclose(attention["sd"], weights.std(2), atol=1e-5)
     assert attention["n_seen"].tolist() == [0, *range(1, 21), 20]
-    assert dict(zip(attention["query_names"], attention["queries"], strict=True)) == {
-        "last stimulus step": 20,
-        "decision step": 21,
-    }
+    assert attention["query_names"].tolist() == ["last stimulus step", "decision step"]
+    assert attention["queries"].tolist() == [20, 21]
     for prefix, each in (("", weights), ("joint_", weights.mean(3))):
-        slow = []
-        for trial in range(SMALL["n_trial"]):
-            shown = each[1, 0, trial][..., 21, 1:21]
-            share = shown / shown.sum(-1, keepdims=True)
-            slow.append(1 / (share**2).sum(-1))
+        shown = each[1, 0, ..., 21, 1:21]  # trial first
+        slow = shown.sum(-1) ** 2 / (shown**2).sum(-1)
         n_effective = attention[f"{prefix}n_effective"][1, 0, ..., 21]
         np.testing.assert_allclose(n_effective, np.mean(slow, 0), rtol=1e-4)
         spread = attention[f"{prefix}n_effective_sd"][1, 0, ..., 21]
@@ -175,10 +148,8 @@ def test_the_ends_in_components_of_their_own(tmp_path):
     for i, step in enumerate(some.ends.values()):
         theirs = PCA(3).fit(rates[1][:, step].astype(float))
         np.testing.assert_allclose(ends["share"][1, i], theirs.explained_variance_ratio_, rtol=1e-6)
-        projected = theirs.transform(rates[1][:, step].astype(float))
-        np.testing.assert_allclose(
-            np.abs(ends["projected"][1, i]), np.abs(projected), rtol=1e-3, atol=1e-5
-        )
+        projected = np.abs(theirs.transform(rates[1][:, step].astype(float)))
+        np.testing.assert_allclose(np.abs(ends["projected"][1, i]), projected, rtol=1e-3, atol=1e-5)
     until = found["pca"]["share"][1, 2]
     theirs = PCA().fit(rates[1][:, :21].reshape(-1, 16).astype(float))
     np.testing.assert_allclose(until, theirs.explained_variance_ratio_, atol=1e-6)
@@ -215,9 +186,9 @@ def test_attention_that_misses_the_evidence(tmp_path):
     assert len(analyze_transformer.report(some, found).splitlines()) > 10
 
 
-def test_a_trained_network(trained):
+def test_a_trained_network():
     """It averages the evidence nearly evenly when asked for the decision, and is linear in x*."""
-    some, found = trained
+    some, found = analysis(TRAINED, n_trial=128, n_fit=1024)
     attention, units = found["attention"], found["rate_maps_end"]["correlation"][0]
     assert attention["joint_n_effective"][0, 0, 21] > 16 > attention["joint_n_effective"][0, 0, 20]
     assert np.median(np.hypot(*units.T)) > 0.95

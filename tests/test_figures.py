@@ -44,19 +44,18 @@ def made_up(kind, n_tasks, series="", moments=(22,), measures=style.MEASURES, **
     """Rows of two networks per N_task of a kind in paper.py, r2 random from 0.5 to 0.9."""
     rng, rows = np.random.default_rng(0), []
     for config in paper.configs(kind, n_tasks, **{"runs": (0, 1), **settings}):
-        of_net = table.network_columns(config)
         if series == "sparsity":
             values = {"measure": ["sparsity", "active"], "value": rng.uniform(5, 95, 2)}
-            rows.append(pd.DataFrame(values).assign(**of_net, decoder="", series=""))
-            continue
-        decoder = "ridge" if series == "step" else "adam"
-        axes = {series or "step": moments, "measure": measures, "split": range(4), "fit": (0, 1)}
-        values = rng.uniform(0.5, 0.9, [len(labels) for labels in axes.values()])
-        more = {"t": 20, "sigma": 0.2, "angle": rng.normal(90, 5, values.size)}
-        of_net |= {"decoder": decoder, "series": series, **more}
-        rows.append(table.tidy(values, "r2", **axes).assign(**of_net))
-        if series == "step":
-            rows[-1]["t"] = rows[-1]["step"].clip(upper=21) - 1
+            some = pd.DataFrame(values).assign(decoder="", series="")
+        else:
+            axes = {series or "step": moments, "measure": measures, "split": range(4)}
+            axes["fit"] = 0, 1
+            values = rng.uniform(0.5, 0.9, [len(labels) for labels in axes.values()])
+            decoder = "ridge" if series == "step" else "adam"
+            some = table.tidy(values, "r2", **axes).assign(decoder=decoder, series=series)
+            t = some["step"].clip(upper=21) - 1 if series == "step" else 20
+            some = some.assign(t=t, sigma=0.2, angle=rng.normal(90, 5, values.size))
+        rows.append(some.assign(**table.network_columns(config)))
     return pd.concat(rows)
 
 
@@ -88,13 +87,13 @@ def figure(monkeypatch, capsys, tmp_path):
 
 
 @pytest.fixture
-def axes(monkeypatch):
-    """axes(name, folder): those of the figure, not written."""
+def drawn(monkeypatch, tmp_path):
+    """drawn(name, *rows) saves rows and draws them: the table, and the axes of the figure."""
+    monkeypatch.setattr(style, "DATA", tmp_path)
 
-    def draw(name, folder):
-        monkeypatch.setattr(style, "DATA", folder)
-        style.LEFT_OUT.clear()
-        return runpy.run_path(str(FIGURES / f"{name}.py"))["draw"]().axes
+    def draw(name, *rows):
+        saved = save(tmp_path, *rows) if rows else None
+        return saved, runpy.run_path(str(FIGURES / f"{name}.py"))["draw"]().axes
 
     yield draw
     style.plt.close("all")
@@ -154,58 +153,56 @@ def test_one_measure_is_enough(figure, tmp_path):
         assert code == 0 and "no measure quadrant" in err, err
 
 
-def test_figures_draw_from_the_released_layout_without_a_display(tmp_path):
-    rng, n_tasks = np.random.default_rng(0), np.array([2, 24])
-    angles = np.full((2, 5, 4, 5, 2, 2), np.nan)
+def test_figures_draw_from_the_released_layout_without_a_display(figure, tmp_path):
+    rng, angles = np.random.default_rng(0), np.full((2, 5, 4, 5, 2, 2), np.nan)
     angles[..., 0, 1] = rng.normal(90, 1, (2, 5, 4, 5))
     for name in ("RNN_CELoss", "LSTM_CELoss", "gpt-2_CELoss", "RNN_NoLeak", "RNN_Quad"):
         r_sq = rng.random((2, 5, 4, 5))  # no file of ours, no t, no sigma
-        util.save_npz(tmp_path / f"r_sq_{name}.npz", r_sq=r_sq, n_tasks=n_tasks)
-        util.save_npz(tmp_path / f"decoders_{name}.npz", angles=angles, n_tasks=n_tasks)
-    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "MPLBACKEND")}
-    result = shell("Figures/all.py", tmp_path, tmp_path / "new", cwd=tmp_path, env=environment)
-    assert result.returncode == 0, result.stdout + result.stderr
-    lines = {line.split()[0]: line for line in result.stdout.splitlines()}
-    drawn = {name for name in lines if " drawn " in lines[name]}
-    assert sorted(lines) == NAMES and drawn == {"Fig3a", "Fig3bc", "FigS1"}
-    assert all("1 left out" in lines[name] for name in drawn)
-    assert all(f"{name:10} no data" in lines[name] for name in set(NAMES) - drawn)
-    assert (tmp_path / "new/Fig3bc.pdf").exists()
-
-
-def test_all_figures_fail_in_a_line(figure, tmp_path):
-    for argument in (tmp_path / "absent", "--help"):
-        code, out, err = figure("all", argument)
-        assert code == 2 and one_line(err) and not out
-    (tmp_path / "results.csv").write_text("cut off")
-    code, out, _ = figure("all", tmp_path)
-    assert code == 1 and "FAILED" in out and "drawn" not in out
-
-
-def test_sparseness_is_drawn_from_files_in_the_released_layout(figure, tmp_path):
-    rng = np.random.default_rng(0)
+        util.save_npz(tmp_path / f"r_sq_{name}.npz", r_sq=r_sq, n_tasks=[2, 24])
+        util.save_npz(tmp_path / f"decoders_{name}.npz", angles=angles, n_tasks=[2, 24])
     for name in ("arc/sparsity_RNN", "arc/sparsity_LSTM", "HighDim/sparsity_nDim4_RNN"):
         values = rng.uniform(50, 90, (3, 5))
         ends = np.stack([values.min(1), values.max(1)])  # (2, n_tasks)
         arrays = {"sparsity": values, "confidence_intervals": ends, "n_tasks": [3, 6, 12]}
         util.save_npz(tmp_path / f"FigS6/{name}.npz", **arrays)
-    assert figure("FigS6", tmp_path)[0] == 0
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "MPLBACKEND")}
+    result = shell("Figures/all.py", tmp_path, tmp_path / "new", cwd=tmp_path, env=environment)
+    assert result.returncode == 0, result.stdout + result.stderr
+    lines = {line.split()[0]: line for line in result.stdout.splitlines()}
+    drawn = {"Fig3a": 1, "Fig3bc": 1, "FigS1": 1, "FigS6": 2}
+    assert sorted(lines) == NAMES
+    for name, line in lines.items():
+        if name in drawn:
+            assert " drawn " in line and line.endswith(f"  {drawn[name]} left out")
+        else:
+            assert f"{name:10} no data" in line and f"{name}.py: {tmp_path}" in line
+    assert (tmp_path / "new/Fig3bc.pdf").exists()
     code, _, err = figure("FigS6", tmp_path / "FigS6/arc")
     assert code == 0 and "n_dim 4" in err  # no nDim
     assert (tmp_path / "FigS6/arc/FigS6.png").exists()
 
 
-@pytest.mark.parametrize(
-    "name, folder, kind, left_out",
-    [
-        ("Fig2", "", "RNN_nTask2", ""),
-        ("FigS2", "", "RNN_nTask24", ""),
-        ("FigS5", "", "Bound_nTask24", "no data yet"),
-        ("FigS11", "Analysis/RNN_nTask24", "RNN_nTask24", "RNN_nTask2/"),  # the contrast
-    ],
-)
-def test_figures_draw_one_analysis(figure, tmp_path, name, folder, kind, left_out):
-    analysis(tmp_path / folder, kind)
+@pytest.mark.parametrize("name", ("Fig3a", "all"))
+def test_wrong_arguments_are_one_line(figure, tmp_path, name):
+    for arguments in ((tmp_path / "absent",), ("--loud",), "abc"):
+        code, out, err = figure(name, *arguments)
+        assert code == 2 and one_line(err) and not out
+    code, out, _ = figure(name, "--help")
+    assert code == 0 and "results.csv" in out
+    (tmp_path / "results.csv").write_text("condition,network\nRNN,")
+    code, out, err = figure(name, tmp_path)
+    assert (code, not out) == (2, one_line(err)) or (code == 1 and "drawn" not in out)
+    assert "results.csv" in (err or out)
+
+
+ALONE = {"Fig2": ("RNN_nTask2", ""), "FigS2": ("RNN_nTask24", "")}
+ALONE |= {"FigS5": ("Bound_nTask24", "no data yet"), "FigS11": ("RNN_nTask24", "RNN_nTask2/")}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_figures_draw_one_analysis(figure, tmp_path, name):
+    kind, left_out = ALONE[name]  # of Figure S11 the contrast
+    analysis(tmp_path / ("Analysis/RNN_nTask24" if name == "FigS11" else ""), kind)
     code, _, err = figure(name, tmp_path)
     assert code == 0 and left_out in err and len(err.splitlines()) == bool(left_out)
 
@@ -219,16 +216,15 @@ def test_a_bad_file_is_one_line_and_runs_nothing(figure, tmp_path):
     analysis(tmp_path, "RNN_nTask2")
     (tmp_path / "spectrum.npz").unlink()
     for bad in ({}, {"kept": np.array([Code()], dtype=object)}):
-        np.savez(tmp_path / "spectrum.npz", eigenvalues=np.ones((2, 2, 3, 4)), n_lead=2, **bad)
+        np.savez(tmp_path / "spectrum.npz", eigenvalues=np.ones((2, 2, 3, 4)), **bad)
         code, out, err = figure("FigS2", tmp_path)
         assert code == 2 and one_line(err) and "has no kept" in err and not out
     bad = tmp_path / "r_sq_RNN_CELoss.npz"
-    for write in (
-        lambda: np.savez(bad, n_tasks=np.arange(3)),
-        lambda: np.savez(bad, r_sq=np.array([Code()], dtype=object)),
-        lambda: bad.write_bytes(pickle.dumps(Code())),
-    ):
-        write()
+    for content in ({"n_tasks": range(3)}, {"r_sq": np.array([Code()], dtype=object)}, Code()):
+        if isinstance(content, dict):
+            np.savez(bad, **content)
+        else:
+            bad.write_bytes(pickle.dumps(content))
         code, out, err = figure("Fig3a", tmp_path)
         assert code == 2 and one_line(err) and bad.name in err and not out
 
@@ -237,15 +233,11 @@ def test_a_failure_is_one_line_and_leaves_what_was_there(figure, monkeypatch, tm
     save(tmp_path, FIG3A)
     assert figure("Fig3a", tmp_path)[0] == 0
     before = {path: path.read_bytes() for path in tmp_path.glob("Fig3a.*")}
-    a_file = tmp_path / "results.csv"
-    for arguments in ((tmp_path, a_file), (tmp_path / "absent",), ("--help",), "abc"):
-        code, _, err = figure("Fig3a", *arguments)
-        assert code == 2 and one_line(err)
-    a_file.write_text("condition,network\nRNN,")
-    code, _, err = figure("Fig3a", tmp_path)
-    assert code == 2 and one_line(err) and "results.csv" in err
-    monkeypatch.setattr(style, "rows", lambda *_: signal.raise_signal(signal.SIGINT))
-    assert figure("Fig3a", tmp_path) == (130, "", "Fig3a: interrupted\n")
+    code, _, err = figure("Fig3a", tmp_path, tmp_path / "results.csv")
+    assert code == 2 and one_line(err)
+    monkeypatch.setattr(style, "rows", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    assert figure("Fig3a", tmp_path) == (130, "", "Fig3a.py: interrupted\n")
+    assert figure("all", tmp_path)[::2] == (130, "all.py: interrupted\n")
     assert before == {path: path.read_bytes() for path in tmp_path.glob("Fig3a.*")}
 
 
@@ -254,10 +246,9 @@ def medians(rows, by, measure="quadrant"):
     return rows[rows["measure"] == measure].groupby(by)["r2"].median().to_numpy()
 
 
-def test_fig3a_draws_any_n_task_with_medians_and_quartiles(axes, tmp_path):
+def test_fig3a_draws_any_n_task_with_medians_and_quartiles(drawn):
     more = made_up("RNN", (48,), measures=("quadrant", "as_released"))
-    rows = save(tmp_path, ("RNN", (5, 2, 24)), more)
-    (ax,) = axes("Fig3a", tmp_path)
+    rows, (ax,) = drawn("Fig3a", ("RNN", (5, 2, 24)), more)
     lines = curves(ax)
     for name, measure in ((QUADRANT, "quadrant"), (RELEASED, "as_released")):
         assert lines[name].get_xdata().tolist() == [2, 5, 24, 48]
@@ -270,89 +261,89 @@ def test_fig3a_draws_any_n_task_with_medians_and_quartiles(axes, tmp_path):
     assert all(np.isclose(band, q).any() for q in np.percentile(some, [25, 75]))
 
 
-def test_other_networks_do_not_slip_into_a_curve(axes, tmp_path):
+def test_other_networks_do_not_slip_into_a_curve(drawn):
     others = ({"n_neu": 128}, {"seed": 1}, {"n_batch": 200}, {"n_sd_in": 2.5}, {"decision": 200})
     rows = [made_up("RNN", (2, 24), **other) for other in others]
     rows += [made_up("LSTM", (2, 24), n_neu=8), made_up("Corr0.2", (24,), n_neu=128)]
     rows += [made_up("Corr0.2", (2, 24)).assign(decoder="ridge"), made_up("RNN", (24,), "step")]
-    own = save(tmp_path / "own", ("RNN", (2, 24)), ("Corr1", (24,)))
-    save(tmp_path / "all", own, *rows)
+    own = ("RNN", (2, 24)), ("Corr1", (24,))
     for name in ("Fig3a", "Fig3bc", "FigS3b"):
-        alone, among = axes(name, tmp_path / "own"), axes(name, tmp_path / "all")
+        (_, alone), (_, among) = drawn(name, *own), drawn(name, *own, *rows)
         for one, other in zip(alone, among, strict=True):
             assert list(curves(one)) == list(curves(other))
             for a, b in zip(one.lines, other.lines, strict=True):
                 np.testing.assert_array_equal(a.get_ydata(), b.get_ydata())
 
 
-def test_a_folder_of_shorter_trainings_is_drawn(axes, tmp_path):
-    save(tmp_path, made_up("RNN", (2, 24), n_batch=200), made_up("gpt-2", (2, 24), n_batch=50))
-    assert QUADRANT in curves(axes("Fig3a", tmp_path)[0])
-    assert {"RNN", "GPT-2"} <= set(curves(axes("Fig3bc", tmp_path)[0]))
-    save(tmp_path, made_up("RNN", (2, 24), n_batch=200), made_up("RNN", (24,), n_batch=50))
+def test_a_folder_of_shorter_trainings_is_drawn(drawn):
+    short = made_up("RNN", (2, 24), n_batch=200)
+    _, axes = drawn("Fig3bc", short, made_up("gpt-2", (2, 24), n_batch=50))
+    assert {"RNN", "GPT-2"} <= set(curves(axes[0]))
+    assert QUADRANT in curves(drawn("Fig3a")[1][0])
     with pytest.raises(style.Missing, match="sweep"):
-        axes("Fig3a", tmp_path)
+        drawn("Fig3a", short, made_up("RNN", (24,), n_batch=50))
 
 
-def test_a_new_architecture_has_its_name_and_a_colour(axes, monkeypatch, tmp_path):
-    save(tmp_path, ("RNN", (2, 24)), ("LSTM", (2, 24)))
+def test_a_new_architecture_has_its_name_and_a_colour(drawn, monkeypatch):
     for known in (style.COLORS, paper.KINDS):
         monkeypatch.delitem(known, "LSTM")
-    lines = curves(axes("Fig3bc", tmp_path)[0])
-    assert lines["LSTM"].get_color() not in style.COLORS.values()
+    network = {"kind": "RNN", "n_tasks": (2, 24), "network": "LSTM"}
+    _, axes = drawn("Fig3bc", ("RNN", (2, 24)), made_up(**network))
+    assert curves(axes[0])["LSTM"].get_color() not in style.COLORS.values()
 
 
-def test_fig5a_has_steps_and_the_theory_with_the_decision_step(axes, tmp_path):
-    rows = save(tmp_path, ("Bound", (24,), "stimulus", (500, 2000, 5000)))
-    lines = curves(axes("Fig5a", tmp_path)[0])
+def test_fig5a_has_steps_and_the_theory_with_the_decision_step(drawn):
+    rows, (ax,) = drawn("Fig5a", ("Bound", (24,), "stimulus", (500, 2000, 5000)))
+    lines = curves(ax)
     assert lines[QUADRANT].get_xdata().tolist() == [5, 20, 50]
     np.testing.assert_allclose(lines[QUADRANT].get_ydata(), medians(rows, "stimulus"))
     line = lines[r"theory, $1 - 12\sigma^2/(t+1)$"]
     np.testing.assert_allclose(line.get_ydata(), 1 - 0.48 / (line.get_xdata() + 1))
 
 
-def test_fig5b_draws_the_held_out_test_and_marks_too_few_tasks(axes, tmp_path):
+def test_fig5b_draws_the_held_out_test_and_marks_too_few_tasks(drawn):
     high = [made_up(kind, (3, 6), measures=("quadrant", "ID")) for kind in ("nDim4", "nDim10")]
-    rows = save(tmp_path, ("RNN", (3, 6)), *high)
-    lines = [line for line in axes("Fig5b", tmp_path)[0].lines if len(line.get_xdata())]
-    curve = next(line for line in lines if line.get_label().startswith("$N_{task}=3$, 2 net"))
+    rows, axes = drawn("Fig5b", ("RNN", (3, 6)), *high)
+    lines = [line for line in axes[0].lines if len(line.get_xdata())]
     rows = rows[rows["n_task"] == 3]
-    np.testing.assert_allclose(curve.get_ydata(), medians(rows, "n_dim"))
-    few = next(line for line in lines if str(line.get_markerfacecolor()) == "w")
-    released = next(line for line in lines if line.get_marker() == "x")
-    np.testing.assert_allclose(few.get_ydata(), medians(rows, "n_dim")[1:])  # D = 4, 10 > 3
-    np.testing.assert_allclose(released.get_ydata(), medians(rows, "n_dim", "as_released"))
-    within = next(line for line in lines if line.get_linestyle() == ":")
-    np.testing.assert_allclose(within.get_ydata(), medians(rows, "n_dim", "ID"))
+    for own, of_d, measure in (  # of N_task = 3, drawn before 6
+        (lambda line: line.get_label().startswith("$N_{task}=3$, 2 net"), slice(None), "quadrant"),
+        (lambda line: str(line.get_markerfacecolor()) == "w", slice(1, None), "quadrant"),  # D > 3
+        (lambda line: line.get_marker() == "x", slice(None), "as_released"),
+        (lambda line: line.get_linestyle() == ":", slice(None), "ID"),
+    ):
+        line = next(filter(own, lines))
+        np.testing.assert_allclose(line.get_ydata(), medians(rows, "n_dim", measure)[of_d])
 
 
-def test_fig5c_says_how_far_below_theory(axes, tmp_path):
+def test_fig5c_says_how_far_below_theory(drawn):
     rows = pd.concat([made_up(f"Noise{n}", (6,), measures=("quadrant",)) for n in (1, 6)])
     noise = rows["settings"].str.extract(r"n_sd_in=(\d)")[0].astype(int)
-    save(tmp_path, rows.assign(r2=1 - 0.6 * (noise / 10) ** 2 - noise / 100))
-    line = axes("Fig5c", tmp_path)[1].lines[0]
+    _, axes = drawn("Fig5c", rows.assign(r2=1 - 0.6 * (noise / 10) ** 2 - noise / 100))
+    line = axes[1].lines[0]
     assert "2 networks" in line.get_label() and "0.01 to 0.06 below theory" in line.get_label()
     np.testing.assert_allclose(line.get_xdata(), [0.1, 0.6])
 
 
 @pytest.mark.parametrize("authors", (False, True))
-def test_fig_s3b_names_medians_below_its_axis(axes, tmp_path, authors):
+def test_fig_s3b_names_medians_below_its_axis(drawn, tmp_path, authors):
     if authors:  # quartiles alone
         perc = np.array([[-0.9, 0.8], [-0.5, 0.9], [0.1, 0.95]])
         util.save_npz(tmp_path / "FigS3b/correlated.npz", perc=perc, corr=np.array([1.0, 0.0]))
+        _, (ax,) = drawn("FigS3b")
     else:
         low = made_up("Corr1", (24,), measures=("quadrant",)).assign(r2=-0.5)
-        save(tmp_path, ("Corr0.8", (24,)), made_up("Corr1", (24,), measures=("ID",)), low)
-    (ax,) = axes("FigS3b", tmp_path)
+        inside = made_up("Corr1", (24,), measures=("ID",))
+        _, (ax,) = drawn("FigS3b", ("Corr0.8", (24,)), inside, low)
     (named,) = ax.texts
     x, y = named.get_position()
     assert named.get_text().startswith("-0.50") and x == 1 and -0.5 < ax.get_ylim()[0] < y
 
 
-def test_fig_s6_has_the_t_interval_of_the_mean(axes, tmp_path):
+def test_fig_s6_has_the_t_interval_of_the_mean(drawn):
     rows = made_up("LSTM", (2, 24), "sparsity")
-    save(tmp_path, rows.assign(value=[40, 0, 60, 0, 99, 0, 97, 0]))  # each second: active units
-    ax = axes("FigS6", tmp_path)[0]
+    values = [40, 0, 60, 0, 99, 0, 97, 0]  # each second: active units
+    _, (ax, *_) = drawn("FigS6", rows.assign(value=values))
     assert curves(ax)["LSTM"].get_ydata().tolist() == [50, 98]
     ends = [bar[:, 1].tolist() for bar in ax.collections[0].get_segments()]
     expected = [[0, 100], [98 - 12.7062, 100]]  # Student's t of one degree of freedom

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 import batches
 import decoders
+import table
 import util
 from generalize import Config
 from theory import r2_mean
@@ -62,22 +63,18 @@ TRAIN = decoders.Splits(2).train
 
 def test_batch_order_uses_each_trial_once_and_never_the_quadrant_held_out():
     order = decoders.batch_order(util.generator(0), TRAIN, 1536)
-    assert order.shape == (8, 1536)
+    assert order.shape == (8, 1536) and all(len(set(seen.tolist())) == 1536 for seen in order)
     for decoder, seen in enumerate(order):
-        assert len(set(seen.tolist())) == 1536
-        quadrants = torch.bincount(seen // 512, minlength=4).tolist()
-        expected = [512] * 4 if decoder < 4 else [384] * 4
-        if decoder < 4:
-            expected[decoder] = 0
-        assert quadrants == expected
+        expected = np.array([512 if decoder < 4 else 384] * 4) * (np.arange(4) != decoder)
+        assert torch.bincount(seen // 512, minlength=4).tolist() == expected.tolist()
 
 
 def test_quadrant_states_are_those_of_the_network_in_that_quadrant():
     model, configs = make((2, 3))
     states, x = source_of(model, configs).draw(generators(configs), 5)
     assert states.shape == (2, 4, 5, 12) and x.shape == (2, 4, 5, 2)
-    for quadrant, signs in enumerate([(-1, -1), (-1, 1), (1, -1), (1, 1)]):
-        assert (torch.sign(x[:, quadrant]) == torch.tensor(signs)).all()
+    signs = torch.tensor([(-1, -1), (-1, 1), (1, -1), (1, 1)])
+    assert (torch.sign(x) == signs[:, None]).all()
 
 
 def test_decoders_by_adam_equal_a_plain_loop():
@@ -87,8 +84,7 @@ def test_decoders_by_adam_equal_a_plain_loop():
     config, net, fit = Config(**settings), 1, 1
     for decoder in (2, 6):
         rng = decoders.fit_generators(config, configs, fit, CPU)
-        start = torch.empty(8, 13, 2).uniform_(-(12**-0.5), 12**-0.5, generator=rng[net])
-        start = start[decoder]
+        start = torch.empty(8, 13, 2).uniform_(-(12**-0.5), 12**-0.5, generator=rng[net])[decoder]
         linear = nn.Linear(12, 2)
         linear.weight.data, linear.bias.data = start[:12].T.clone(), start[12].clone()
         adam = torch.optim.Adam(linear.parameters(), lr=3e-3)
@@ -113,8 +109,7 @@ def test_ridge_equals_scikit_learn():
     moments = decoders.quadrant_moments(h, x)
     weight, bias = decoders.ridge(moments, [0, 1, 3])
     for net in range(2):
-        seen_h = h[net, [0, 1, 3]].flatten(0, 1).double().numpy()
-        seen_x = x[net, [0, 1, 3]].flatten(0, 1).double().numpy()
+        seen_h, seen_x = (v[net, [0, 1, 3]].flatten(0, 1).double().numpy() for v in (h, x))
         scale = np.cov(seen_h.T, bias=True).trace() / 12
         for i in (0, 6, 12):
             alpha = decoders.PENALTIES[i] * scale * len(seen_h)
@@ -140,9 +135,7 @@ def test_ridge_never_looks_at_the_quadrant_it_is_tested_on(monkeypatch):
         return states, x
 
     monkeypatch.setattr(decoders.States, "draw", spoiled)
-    config = Config(decoder="ridge", n_fit=1, n_ridge=200)
-    source, rngs = source_of(model, configs), [generators(configs)]
-    dirty, _ = decoders.fit_ridge(source, configs, config, rngs, tqdm(disable=True))
+    dirty, _, _ = fits(model, configs, decoder="ridge", n_fit=1, n_ridge=200)
     assert torch.equal(clean[:, :, 1], dirty[:, :, 1])
     assert not torch.allclose(clean[:, :, 0], dirty[:, :, 0])
 
@@ -182,10 +175,8 @@ def test_as_released_tests_two_splits_on_quadrants_their_decoder_knew():
     weight[..., :2, :] = torch.eye(2)
     source = source_of(model, configs)
     r_sq = decoders.test_decoders(source, 640, [generators(configs)], weight, bias)
-    good = r_sq["quadrant"][0, :, 0] > 0.9
-    assert good.tolist() == [True, False, False, True]
-    assert (r_sq["as_released"] > 0.9).all()
-    assert 0.2 < r_sq["ID"].mean() < 0.8
+    assert (r_sq["quadrant"][0, :, 0] > 0.9).tolist() == [True, False, False, True]
+    assert (r_sq["as_released"] > 0.9).all() and 0.2 < r_sq["ID"].mean() < 0.8
 
 
 def test_angles():
@@ -213,31 +204,24 @@ def test_script_writes_what_it_measured(script, tiny_networks, tmp_path):
     weights = util.load_npz(out.with_name("decoders_RNN_quadrant.npz"))
     assert weights["dec"].shape == (2, 2, 4, 2, 8, 2)
     assert weights["angles"].shape == (2, 2, 4, 2, 2, 2)
-    one = tmp_path / "one.npz"
-    for flags, file in (
-        ((), held),
-        (("--held_out", "as_released"), released),
-        (("--in_distribution",), within),
-    ):
-        assert script(*command, *flags, "--overwrite", "--out", one)[0] == 0
+    one, flags = tmp_path / "one.npz", ((), ("--held_out", "as_released"), ("--in_distribution",))
+    for some, file in zip(flags, (held, released, within), strict=True):
+        assert script(*command, *some, "--overwrite", "--out", one)[0] == 0
         assert np.array_equal(util.load_npz(one)["r_sq"], file["r_sq"])  # seeded
 
 
-def test_a_network_is_decoded_alone_as_among_others(script, tiny_networks, tmp_path):
+def test_a_network_is_decoded_alone_as_among_others_and_missing_runs_are_nan(
+    script, tiny_networks, tmp_path
+):
     command = ("generalize", "--n_batch", 30, "--n_fit", 1, "--networks")
-    every, alone = tmp_path / "every.npz", tmp_path / "alone.npz"
-    assert script(*command, tiny_networks, "--out", every)[0] == 0
-    assert script(*command, tiny_networks / "*nTask3*run1.pth", "--out", alone)[0] == 0
-    among, by_itself = (util.load_npz(path)["r_sq"] for path in (every, alone))
-    assert np.allclose(among[1, 1], by_itself[0, 0], atol=1e-4)
-
-
-def test_missing_runs_are_nan(script, tiny_networks, tmp_path):
-    out, names = tmp_path / "r_sq.npz", ("*nTask2*run0.pth", "*nTask3*run1.pth")
-    networks = [tiny_networks / name for name in names]
-    assert script("generalize", "--networks", *networks, "--n_batch", 20, "--out", out)[0] == 0
-    missing = np.isnan(util.load_npz(out)["r_sq"]).all((2, 3))
-    assert missing.tolist() == [[False, True], [True, False]]
+    names, files = ("*nTask2*run0.pth", "*nTask3*run1.pth"), []
+    for some in ([tiny_networks], [tiny_networks / name for name in names]):
+        out = tmp_path / f"{len(some)}.npz"
+        assert script(*command, *some, "--out", out)[0] == 0
+        files.append(util.load_npz(out)["r_sq"])
+    missing = np.eye(2) == 0  # (n_tasks, runs)
+    assert np.isnan(files[1][missing]).all() and not np.isnan(files[0]).any()
+    assert np.allclose(files[0][~missing], files[1][~missing], atol=1e-4)
 
 
 def test_bad_input_is_one_line(script, tiny_networks, tmp_path):
@@ -294,17 +278,6 @@ def test_network_noise_is_there_when_decoding():
     assert not torch.allclose(*states)
 
 
-def test_loading_never_runs_code(script, tmp_path):
-    class Evil:
-        def __reduce__(self):
-            return (open, (str(tmp_path / "pwned"), "w"))
-
-    torch.save({"state_dict": Evil(), "encoder": {}, "config": {}}, tmp_path / "evil.pth")
-    code, _, err = script("generalize", "--networks", tmp_path / "evil.pth")
-    assert code == 2 and one_line(err)
-    assert not (tmp_path / "pwned").exists()
-
-
 def test_split_var_holds_out_one_sign_of_one_factor():
     for split_var, other in ((0, 2), (1, 2), (2, 0)):
         splits = decoders.Splits(3, split_var)
@@ -313,9 +286,8 @@ def test_split_var_holds_out_one_sign_of_one_factor():
         _, x = source_of(model, configs, split_var).draw(generators(configs), 20)
         for held, sign in zip(splits.test, (-1, 1), strict=True):
             assert (torch.sign(x[:, held][..., split_var]) == sign).all()
-        assert all(
-            sorted(a + b) == [0, 1, 2, 3] for a, b in zip(splits.train, splits.test, strict=True)
-        )
+        both = zip(splits.train, splits.test, strict=True)
+        assert all(sorted(a + b) == [0, 1, 2, 3] for a, b in both)
     order = decoders.batch_order(util.generator(0), splits.train, 1536)
     assert order.shape == (4, 1536)
     assert torch.bincount(order[0] // 768, minlength=4).tolist() == [0, 0, 768, 768]
@@ -335,8 +307,7 @@ def test_an_ideal_observer_generalises_over_a_factor(decoder):
 def test_decoding_after_some_steps_follows_the_theory(step, t):
     _, configs = make()
     settings = {"decoder": "ridge", "n_fit": 2, "n_ridge": 4000, "n_test": 4000}
-    source = source_of(Observer(), configs, step=step)
-    assert source.t == t
+    assert table.time_columns(configs[0], [step])["t"].tolist() == [t]
     _, _, r_sq = fits(Observer(), configs, when={"step": step}, **settings)
     best = 1 / (1 + 0.48 / t) if t else 0  # of linear decoders
     assert np.median(r_sq["ID"]) == pytest.approx(best, abs=0.01)
@@ -347,7 +318,7 @@ def test_free_reaction_time_is_decoded_at_any_duration():
     model = Observer(n_fix=0)
     for stimulus, t in ((500, 6), (5000, 51)):  # evidence comes in the decision step too
         when = {"stimulus": stimulus}
-        assert source_of(model, configs, **when).t == t
+        assert table.time_columns(configs[0], (), [stimulus])["t"].tolist() == [t]
         settings = {"decoder": "ridge", "n_fit": 2, "n_ridge": 4000, "n_test": 4000}
         _, _, r_sq = fits(model, configs, when=when, **settings)
         assert np.median(r_sq["ID"]) == pytest.approx(1 / (1 + 0.48 / t), abs=0.01)
@@ -365,45 +336,40 @@ def test_the_last_representation_is_that_of_the_whole_pass():
 
 
 def test_script_decodes_in_time_and_at_durations(script, tiny_networks, tmp_path):
-    command = ("generalize", "--networks", tiny_networks, "--decoder", "ridge", "--n_fit", 1)
-    command += ("--n_ridge", 100)
-    out = tmp_path / "r_sq_time.npz"
-    code, text, err = script(*command, "--step", 2, 22, "--out", out)
-    assert code == 0, err
-    file = util.load_npz(out)
-    assert file["r_sq"].shape == (2, 2, 2, 4, 1) and file["step"].tolist() == [2, 22]
-    assert file["t"].tolist() == [1, 20] and "| step |" in text
+    settings = ("--decoder", "ridge", "--n_fit", 1, "--n_ridge", 100, "--networks")
+
+    def run(networks, *flags):
+        out = tmp_path / f"of{'_'.join(map(str, flags))}.npz"
+        code, text, err = script("generalize", *settings, networks, *flags, "--out", out)
+        assert code == 0, err
+        return util.load_npz(out), text
+
+    file, text = run(tiny_networks, "--step", 1, 2, 22)
+    assert file["r_sq"].shape == (3, 2, 2, 4, 1) and file["step"].tolist() == [1, 2, 22]
+    assert file["t"].tolist() == [0, 1, 20] and "| step |" in text and "| - " in text
+    assert file["ccgp"].shape == (3, 2, 2, 1, 2) and file["ccgp_chance"].shape == (3, 2, 2, 2, 3)
+    assert (file["ccgp"][0] == 0.5).all()  # fixation says nothing of x*
+    assert np.isnan(file["parallelism"][0]).all() and not np.isnan(file["parallelism"][1:]).any()
     one = tiny_networks / "*nTask3*"
-    command = ("generalize", "--networks", one, *command[3:])
-    code, _, err = script(*command, "--stimulus", 500, 1000, 2000, "--out", tmp_path / "r_sq_t.npz")
-    assert code == 0, err
-    file = util.load_npz(tmp_path / "r_sq_t.npz")
+    file, _ = run(one, "--stimulus", 500, 1000, 2000)
     assert file["r_sq"].shape == (3, 2, 4, 1) and file["timing"].tolist() == [500, 1000, 2000]
-    whole = tmp_path / "r_sq_whole.npz"
-    assert script(*command, "--out", whole)[0] == 0
-    assert np.array_equal(util.load_npz(whole)["r_sq"][0], file["r_sq"][2])
+    assert file["parallelism"].shape == (3, 2, 1, 2)
+    assert np.array_equal(run(one)[0]["r_sq"][0], file["r_sq"][2])
     wrong = ("--step 23", "--step 0", "--step 2 --stimulus 500", "--stimulus 250", "--step 2 2")
     wrong += ("--split_var 2", "--split_var 0 --held_out as_released")
     for flags in wrong:
-        code, _, err = script(*command, *flags.split(), "--out", tmp_path / "x.npz")
+        command = ("generalize", *settings, one, *flags.split(), "--out", tmp_path / "x.npz")
+        code, _, err = script(*command)
         assert code == 2 and one_line(err), (flags, err)
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"network": "LSTM"},
-        {"network": "GRU"},
-        {"network": "gpt-2", "n_head": 2},
-        {"noise_enc": True},
-        {"encode": False},
-        {"task": "LinearClassificationBound"},
-        {"task": "ContextDependent", "n_task": (1,)},
-        {"autocorr": True},
-        {"task": "MultiplyClassificationFull"},
-    ],
-    ids=str,
-)
+KINDS: list[dict] = [{"network": "LSTM"}, {"network": "GRU"}, {"network": "gpt-2", "n_head": 2}]
+KINDS += [{"noise_enc": True}, {"encode": False}, {"task": "LinearClassificationBound"}]
+KINDS += [{"task": "ContextDependent", "n_task": (1,)}, {"autocorr": True}]
+KINDS += [{"task": "MultiplyClassificationFull"}]
+
+
+@pytest.mark.parametrize("settings", KINDS, ids=str)
 def test_networks_of_every_kind_decode(script, tmp_path, settings):
     save_small(tmp_path, **{"n_neu": 8, "n_task": (4,), **settings})
     code, _, err = script("generalize", "--networks", tmp_path, "--n_batch", 10, "--n_fit", 1)
@@ -411,12 +377,9 @@ def test_networks_of_every_kind_decode(script, tmp_path, settings):
 
 
 def test_decoding_shows_the_noise_that_the_network_was_trained_with():
-    for settings, sd in (
-        ({"task": "LinearClassificationAnisot"}, (0.2, 0.4)),
-        ({"noise_enc": True}, (0.0, 0.0)),
-    ):
-        model, configs = make(**settings)
-        task = source_of(model, configs).tasks[3]
+    kinds = ({"task": "LinearClassificationAnisot"}, (0.2, 0.4)), ({"noise_enc": True}, (0.0, 0.0))
+    for settings, sd in kinds:
+        task = source_of(*make(**settings)).tasks[3]
         inputs, _, x = batches.sample([task], [util.generator(0)], 2000)
         noise = inputs[0, :, 1:21, 1:] - x[0][:, None]
         assert torch.allclose(noise.std((0, 1)), torch.tensor(sd), atol=5e-3)

@@ -14,20 +14,15 @@ import batches
 import training
 import util
 from checkpoint import checkpoint, is_trained, load_ensemble
-from model import NETWORKS, Encoder, Model
+from model import NETWORKS, Encoder
 from settings import seeds_of
 from transformer import dropout_mask
 from util import UserError, generator
 
 LEAKLESS, TANH = {"leaky": False}, {"activation": "tanh"}
 KINDS = [{}, LEAKLESS, TANH, LEAKLESS | TANH, {"init": "ortho"}, {"init": "sparse"}]
-OTHERS = [  # networks beside the RNN, and what is in their constructors
-    ("LSTM", {}),
-    ("GRU", {}),
-    ("gpt-2", {"n_head": 2}),
-    ("gpt-2", {"n_layer": 2, "n_head": 4}),
-]
-others = pytest.mark.parametrize(("kind", "settings"), OTHERS)
+OTHERS = [("LSTM", {}), ("GRU", {}), ("gpt-2", {"n_head": 2})]
+OTHERS += [("gpt-2", {"n_layer": 2, "n_head": 4})]
 every = pytest.mark.parametrize(("kind", "settings"), [("RNN", {}), *OTHERS])
 
 
@@ -57,9 +52,22 @@ def normal(*shape, seed=0):
     return torch.randn(shape, generator=generator(seed))
 
 
-def twin(network, net):
-    """One network as the library has it: a module with its weights, and its forward pass."""
+def twin(network, net, leaky=True, tau=100, activation="relu", **_):
+    """One network as a loop or a library has it: a module with its weights, its forward pass."""
     n_in, n_neu = network.get_parameter(next(iter(network.file_keys))).shape[1], network.n_neu
+    if isinstance(network, NETWORKS["RNN"]):
+        maps = {"inp_to_rec": nn.Linear(n_in, n_neu), "rec_to_rec": nn.Linear(n_neu, n_neu)}
+        (module := nn.ModuleDict(maps)).load_state_dict(network.to_file(net), strict=True)
+
+        def forward(inputs):
+            r, states = torch.zeros(len(inputs), n_neu), []
+            for u in inputs.unbind(1):
+                f = getattr(torch, activation)(maps["inp_to_rec"](u) + maps["rec_to_rec"](r))
+                r = (1 - 100 / tau if leaky else 1) * r + 100 / tau * f
+                states.append(r)
+            return torch.stack(states, 1)
+
+        return module, forward
     if not isinstance(network, NETWORKS["gpt-2"]):
         module = getattr(nn, type(network).__name__)(n_in, n_neu, batch_first=True)
         module.load_state_dict(network.to_file(net), strict=True)
@@ -79,32 +87,6 @@ def gradients(network, net):
     for own, p in zip(holder.parameters(), network.parameters(), strict=True):
         own.data = p.grad
     return holder.to_file(net)
-
-
-@pytest.mark.parametrize("settings", KINDS)
-@pytest.mark.parametrize("tau", [100, 300])
-def test_rnn_equals_a_plain_loop_forward_and_backward(settings, tau):
-    network = (trainer := make(tau=tau, **settings)).model.network
-    alpha, inputs = 100 / tau, encoded(trainer)
-    keep = 1 - alpha if settings.get("leaky", True) else 1
-    states = network(inputs)
-    assert states.shape == (2, 16, 22, 16)  # net, trial, time, unit
-    weighting = normal(*states.shape)
-    (states * weighting).sum().backward()
-    f = {"relu": torch.relu, "tanh": torch.tanh}[network.activation]
-    for net in range(2):
-        layers = nn.ModuleDict({"inp_to_rec": nn.Linear(41, 16), "rec_to_rec": nn.Linear(16, 16)})
-        layers.load_state_dict(network.to_file(net))
-        r, loss = torch.zeros(16, 16), 0
-        for t in range(22):
-            inside = layers["inp_to_rec"](inputs[net, :, t]) + layers["rec_to_rec"](r)
-            r = keep * r + alpha * f(inside)
-            loss = loss + (r * weighting[net, :, t]).sum()
-            assert torch.allclose(states[net, :, t], r, atol=1e-5)
-        loss.backward()
-        own = gradients(network, net)
-        for name, p in layers.named_parameters():
-            assert torch.allclose(own[name], p.grad, atol=1e-4 * p.grad.abs().max())
 
 
 @pytest.mark.parametrize("settings", [*KINDS, {"network": "LSTM"}, {"network": "GRU"}])
@@ -128,20 +110,16 @@ def test_bounds_and_jitter_of_states():
     assert (tanh.jitter(), both.jitter(), both.jitter(6)) == ((-0.5, 0.5), (-0.01, 0.01), (-6, 6))
 
 
-@every
-def test_gradient_of_the_inputs(kind, settings):
-    network = drawn(kind, n_in=3, n_neu=4, perturbed=kind != "RNN", **settings).double()
-    inputs = normal(2, 3, 4, 3).double().requires_grad_()
-    assert torch.autograd.gradcheck(network, (inputs,))
+RNNS = [("RNN", {**settings, "tau": tau}) for settings in KINDS for tau in (100, 300)]
 
 
-@others
-def test_networks_equal_those_of_the_libraries_forward_and_backward(kind, settings):
-    network = drawn(kind, n_in=41, n_neu=16, **settings).eval()
-    twins = [twin(network, net) for net in range(2)]
+@pytest.mark.parametrize(("kind", "settings"), [*RNNS, *OTHERS])
+def test_networks_equal_plain_ones_forward_and_backward(kind, settings):
+    network = drawn(kind, n_in=41, n_neu=16, perturbed=kind != "RNN", **settings).eval()
+    twins = [twin(network, net, **settings) for net in range(2)]
     for net, (module, _) in enumerate(twins):
         for i, p in enumerate(module.parameters()):
-            p.data += 0.1 * normal(*p.shape, seed=i)
+            p.data += (0.01 if kind == "RNN" else 0.1) * normal(*p.shape, seed=i)
         if kind == "gpt-2":
             module["transformer"].wpe.weight.data.zero_()
         network.from_file(net, module.state_dict())
@@ -153,13 +131,12 @@ def test_networks_equal_those_of_the_libraries_forward_and_backward(kind, settin
     for net, (module, forward) in enumerate(twins):
         u = inputs[net].detach().requires_grad_()
         slow = forward(u)
-        assert torch.allclose(states[net], slow, atol=1e-5)
         (slow * weighting[net]).sum().backward()
-        assert torch.allclose(inputs.grad[net], u.grad, atol=1e-5)
-        own = gradients(network, net)
-        for name, p in module.named_parameters():
-            if name not in ("transformer.wte.weight", "transformer.wpe.weight"):
-                assert torch.allclose(own[name], p.grad, atol=1e-5 * max(1, p.grad.abs().max()))
+        pairs, own = [(states[net], slow), (inputs.grad[net], u.grad)], gradients(network, net)
+        used = [k for k in own if k not in ("transformer.wte.weight", "transformer.wpe.weight")]
+        pairs += [(own[name], module.get_parameter(name).grad) for name in used]
+        for mine, plain in pairs:
+            assert torch.allclose(mine, plain, atol=1e-5 * max(1, plain.abs().max().item()))
 
 
 @every
@@ -202,27 +179,21 @@ def test_dropout_masks(share):
 
 
 def test_dropout_is_off_in_eval_mode():
-    network = drawn("gpt-2", n_head=2, dropout=0.3)
+    network, none = (drawn("gpt-2", n_head=2, dropout=share) for share in (0.3, 0.0))
     rngs = [generator(0), generator(1)]
-    before = rngs[0].get_state()
-    assert network.draw_noise(4, 6, rngs)
-    assert not torch.equal(rngs[0].get_state(), before)
+    assert network.draw_noise(4, 6, rngs) and none.draw_noise(4, 6, rngs) == {}
     before = rngs[0].get_state()
     assert network.eval().draw_noise(4, 6, rngs) == {}
     assert torch.equal(rngs[0].get_state(), before)  # nothing is drawn
-    assert drawn("gpt-2", n_head=2, dropout=0.0).draw_noise(4, 6, rngs) == {}
 
 
-@pytest.mark.parametrize(
-    ("kind", "settings"), [("gpt-2", {"n_head": 2, "n_layer": 2}), ("RNN", {"n_sd_net": 1.0})]
-)
-def test_noise_of_a_network_comes_from_its_own_generator(kind, settings):
-    network, alone = drawn(kind, n_net=3, **settings), drawn(kind, n_net=1, **settings)
+@pytest.mark.parametrize("settings", [{"n_head": 2, "n_layer": 2}, {"n_sd_net": 1.0}])
+def test_noise_of_a_network_comes_from_its_own_generator(settings):
+    network = drawn("gpt-2" if "n_head" in settings else "RNN", n_net=3, **settings)
     noise = network.draw_noise(4, 6, [generator(seed) for seed in (5, 6, 7)])
-    own = alone.draw_noise(4, 6, [generator(6)])
+    own = network.draw_noise(4, 6, [generator(6)])
     for name, value in noise.items():
-        assert torch.equal(value[1], own[name][0])
-        assert not torch.equal(value[0], value[1])
+        assert torch.equal(value[1], own[name][0]) and not torch.equal(value[0], value[1])
 
 
 def test_dropout_equals_hugging_face_with_the_same_masks(monkeypatch):
@@ -236,9 +207,7 @@ def test_dropout_equals_hugging_face_with_the_same_masks(monkeypatch):
             given += [mask, *masks["residual_mask"][net, 2 * layer : 2 * layer + 2]]
         forward, given = twin(network, net)[1], iter(given)
         with monkeypatch.context() as patch:
-            patch.setattr(
-                nn.functional, "dropout", lambda x, *_, given=given, **__: x * next(given)
-            )
+            patch.setattr(nn.functional, "dropout", lambda x, *_, g=given, **__: x * next(g))
             slow = forward(inputs[net])
         assert torch.allclose(states[net], slow, atol=1e-5) and next(given, None) is None
         assert not torch.allclose(states[net], forward(inputs[net]), atol=0.1)
@@ -264,17 +233,12 @@ def test_network_noise_enters_inside_f(settings):
 # ------------------------------------------------------------------ encoder
 
 
-class Square(nn.Module):
-    def forward(self, x):
-        return x * x
-
-
 def layout(n_dim, n_fix=1, n_rule=0):
     """What the encoder needs to know of a task."""
     return SimpleNamespace(evidence=slice(n_fix, n_fix + n_dim), n_channel=n_fix + n_dim + n_rule)
 
 
-@pytest.mark.parametrize(("activ", "act"), [("ReLU", nn.ReLU), ("Quad", Square)])
+@pytest.mark.parametrize(("activ", "act"), [("ReLU", torch.relu), ("Quad", torch.square)])
 @pytest.mark.parametrize(("n_fix", "n_rule"), [(1, 0), (0, 0), (1, 2), (0, 3)])
 def test_encoder_equals_its_layers(activ, act, n_fix, n_rule):
     encoder = Encoder(3, layout(4, n_fix, n_rule), activ)
@@ -286,10 +250,10 @@ def test_encoder_equals_its_layers(activ, act, n_fix, n_rule):
     assert torch.equal(out[..., :n_fix], inputs[..., :n_fix])  # the fixation channel bypasses it
     assert torch.equal(out[..., n_fix + 40 :], inputs[..., n_fix + 4 :])  # and so does the rule
     for net in range(3):
-        widths = nn.Linear(4, 100), act(), nn.Linear(100, 100), act(), nn.Linear(100, 40)
-        layers = nn.Sequential(*widths)
-        layers.load_state_dict(encoder.to_file(net))
-        slow = layers(inputs[net, ..., n_fix : n_fix + 4])
+        file, slow = encoder.to_file(net), inputs[net, ..., n_fix : n_fix + 4]
+        for i in (0, 2, 4):
+            slow = nn.functional.linear(slow, file[f"{i}.weight"], file[f"{i}.bias"])
+            slow = slow if i == 4 else act(slow)
         assert torch.allclose(out[net, ..., n_fix : n_fix + 40], slow, atol=1e-6)
     encoder.keep([2])
     assert torch.allclose(encoder(inputs[2:]), out[2:], atol=1e-6)
@@ -340,16 +304,13 @@ def test_initialisations():
         assert weight.std().item() == pytest.approx((3 * n_in) ** -0.5, rel=0.05)
     w = make(init="ortho").model.network.rec_weight[0]
     assert torch.allclose(w @ w.T, torch.eye(16), atol=1e-5)
-    w = make(n_neu=64, init="sparse").model.network.rec_weight[0]
+    w, again = (make(n_neu=64, init="sparse").model.network.rec_weight[0] for _ in range(2))
+    assert torch.equal(w, again)
     assert ((w != 0).sum(0) == 10).all()  # 15 % of 64 inputs to each unit
     assert w[w != 0].std().item() == pytest.approx(math.sqrt(2 / (0.15 * 64)), rel=0.1)
-    assert torch.equal(w, make(n_neu=64, init="sparse").model.network.rec_weight[0])
-
-
-@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
-def test_gated_networks_begin_as_those_of_torch(kind):
-    for p in drawn(kind, n_net=1, n_in=41, n_neu=64, perturbed=False).parameters():
-        assert p.abs().max() <= 1 / 8 and p.abs().max() > 0.98 / 8
+    gated = [drawn(kind, 1, 41, 64, perturbed=False).parameters() for kind in ("LSTM", "GRU")]
+    for p in (p for parameters in gated for p in parameters):  # as in torch.nn
+        assert 0.98 / 8 < p.abs().max() <= 1 / 8
         assert p.std().item() == pytest.approx(1 / 8 / math.sqrt(3), rel=0.1)
 
 
@@ -378,10 +339,8 @@ def test_gpt2_begins_as_gpt2_and_its_heads_divide_its_units(n_layer):
 def test_confusion_matrix_counts_own_decisions():
     task = make(n_task=(2,)).tasks[0]
     targets = torch.tensor([[[1.0, -1.0, 0.0], [1.0, 1.0, 0.0]]])  # the third task is padding
-    targets = targets[:, :, None]  # net, trial, time, task
-    logits = torch.zeros(1, 2, 22, 3)
-    logits[0, 0, -1] = torch.tensor([2.0, 3.0, 9.0])
-    logits[0, 1, -1] = torch.tensor([-1.0, 1.0, 9.0])
+    targets, logits = targets[:, :, None], torch.zeros(1, 2, 22, 3)  # net, trial, time, task
+    logits[0, :, -1] = torch.tensor([[2.0, 3.0, 9.0], [-1.0, 1.0, 9.0]])
     expected = torch.tensor([[[0.0, 0.25], [0.25, 0.5]]])  # rows true -, +; columns chosen -, +
     assert torch.equal(training.confusion(logits, targets, task), expected)
     targets = torch.tensor([1.0, -1.0, -1.0]).view(1, 1, 3, 1)  # three trials in a row
@@ -391,13 +350,8 @@ def test_confusion_matrix_counts_own_decisions():
     assert torch.allclose(training.confusion(logits, targets, task), expected)
 
 
-ALONE = [
-    {},
-    {"network": "LSTM"},
-    {"network": "GRU"},
-    {"network": "gpt-2"},  # with dropout
-    {"n_sd_net": 1.0, "noise_enc": True, "rand_pen": True, "trial_num": 2},
-]
+NOISY = {"n_sd_net": 1.0, "noise_enc": True, "rand_pen": True, "trial_num": 2}
+ALONE = [{}, *({"network": name} for name in ("LSTM", "GRU", "gpt-2")), NOISY]
 
 
 @pytest.mark.parametrize("settings", ALONE)
@@ -405,13 +359,11 @@ def test_a_network_trains_the_same_alone_and_among_others(settings):
     among, narrow, wide = (make((2, 6), (0, 1), **settings) for _ in range(3))
     alone = make((6,), (1,), **settings)
     for step in range(60 if settings == {} else 20):
-        if step == 5:
-            for trainer in (among, narrow, wide, alone):  # so that a new block of trials comes soon
-                for _ in range(trainer.data.BLOCK - 12):
-                    next(trainer.data)
-            narrow.keep([0, 1])
-            wide.keep([1, 3])
         for trainer in (among, narrow, wide, alone):
+            for _ in range(trainer.data.BLOCK - 12 if step == 5 else 0):
+                next(trainer.data)  # so that a new block of trials comes soon
+            if step == 5 and trainer in (narrow, wide):
+                trainer.keep([0, 1] if trainer is narrow else [1, 3])
             trainer.step()
     for trainer, nets in ((narrow, [0, 1]), (wide, [1, 3]), (alone, [3])):
         for own, p in zip(trainer.model.parameters(), among.model.parameters(), strict=True):
@@ -425,8 +377,8 @@ def test_batched_adam_equals_independent_adams():
     adams = [torch.optim.Adam(own, lr=1e-3) for own in copies]
     for _ in range(20):
         inputs, targets = next(stream)
-        arguments = trainer.tasks[0], trainer.weights, trainer.configs[0]
-        loss = training.loss_of(trainer.model(inputs), targets, *arguments)
+        arguments = targets, trainer.tasks[0], trainer.weights, trainer.configs[0]
+        loss = training.loss_of(trainer.model(inputs), *arguments)
         grads = torch.autograd.grad(loss.sum(), trained, retain_graph=True)
         for net, adam in enumerate(adams):
             for own, grad in zip(copies[net], grads, strict=True):
@@ -457,28 +409,22 @@ def saved(path, trainer, net=0, left_out=(), **changed):
     return path
 
 
-FILES = [
-    *ALONE[:3],
-    {"network": "gpt-2", "n_layer": 2},
-    {"encode": False},
-    {"activ_enc": "Quad", "leaky": False},
-    {"n_task": (1,), "task": "ContextDependent"},
-    {"task": "LinearClassificationBound"},
-]
+FILES = [*ALONE[:3], {"network": "gpt-2", "n_layer": 2}, {"encode": False}]
+FILES += [{"n_task": (1,), "task": "ContextDependent"}, {"task": "LinearClassificationBound"}]
+FILES += [{"activ_enc": "Quad", "leaky": False}]
 
 
 @pytest.mark.parametrize("settings", FILES)
 def test_checkpoint_round_trip(settings, tmp_path):
     trainer = make(**{"n_task": (2, 5), **settings})
     content = checkpoint(trainer.model, 0, trainer.configs[0], [], [])
-    leftover = "rec_to_out.bias" in content["state_dict"]
-    assert leftover == (trainer.configs[0]["network"] == "RNN")
+    is_rnn = trainer.configs[0]["network"] == "RNN"
+    assert ("rec_to_out.bias" in content["state_dict"]) == is_rnn
     paths = [saved(tmp_path / f"{net}.pth", trainer, net) for net in range(len(trainer.configs))]
     model, configs = load_ensemble(paths)
-    assert configs == trainer.configs
     inputs, _ = next(trials(trainer))
     assert torch.equal(model(inputs), trainer.model.eval()(inputs))
-    assert isinstance(model, Model) and not model.training
+    assert configs == trainer.configs and not model.training
     assert not any(p.requires_grad for p in model.parameters())
     assert is_trained(paths[0], configs[0]) and not is_trained(tmp_path / "no.pth", configs[0])
     with pytest.raises(UserError, match=r"there already, trained with lr = .* choose another"):
@@ -493,28 +439,14 @@ def test_a_checkpoint_of_an_older_version_has_the_settings_of_its_time(tmp_path)
     assert configs == trainer.configs
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"network": "CNN"},
-        {"network": "LSTM"},
-        {"activ_enc": "tanh"},
-        {"dist": "cauchy"},
-        {"trial_num": 0},
-        {"n_neu": 8},
-        {"encode": False},
-        {"corr": 2.0, "task": "LinearClassificationCorr"},
-        {"n_layer": True},
-        {"task": "DenoiseQuad"},
-        {"stimulus": 250},
-        {"left_out": ["n_task"]},
-        {"diverged_at": 100},
-    ],
-)
-def test_a_checkpoint_whose_settings_are_not_its_own(changed, tmp_path):
-    path = saved(tmp_path / "bad.pth", make(n_task=(2,)), **changed)
-    with pytest.raises(UserError, match=r"^[^\n]+$"):  # one line
-        load_ensemble([path])
+def test_a_checkpoint_whose_settings_are_not_its_own(tmp_path):
+    trainer, corr = make(n_task=(2,)), {"corr": 2.0, "task": "LinearClassificationCorr"}
+    wrong = {"activ_enc": "tanh", "dist": "cauchy", "trial_num": 0, "n_neu": 8, "encode": False}
+    wrong |= {"n_layer": True, "task": "DenoiseQuad", "stimulus": 250, "diverged_at": 100}
+    every = [{"network": "CNN"}, {"network": "LSTM"}, corr, {"left_out": ["n_task"]}]
+    for changed in [*every, *({name: value} for name, value in wrong.items())]:
+        with pytest.raises(UserError, match=r"^[^\n]+$"):  # one line
+            load_ensemble([saved(tmp_path / "bad.pth", trainer, **changed)])
 
 
 def test_networks_that_are_no_ensemble(tmp_path):

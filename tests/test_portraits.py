@@ -1,6 +1,7 @@
 """The scripts analyze.py and analyze_transformer.py: files, pictures, words, bad input."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -103,16 +104,17 @@ def test_bad_input_is_one_clear_line(run, tmp_path):
         for parameter in model.network.parameters():
             parameter.zero_()
 
-    kinds = {"rnn": {"network": "RNN"}, "gpt": {"network": "gpt-2", "n_head": 4}}
-    rnn, gpt = (save_small(tmp_path, name, n_task=(2,), **k)[0] for name, k in kinds.items())
-    dead, dead_gpt = (
-        save_small(tmp_path, f"dead_{name}", kill, n_task=(2,), **k)[0] for name, k in kinds.items()
+    few = {"n_task": (2,)}
+    rnn, dead = save_small(tmp_path, "rnn", **few)[0], save_small(tmp_path, "dead", kill, **few)[0]
+    few["network"] = "gpt-2"
+    gpt, dead_gpt = (
+        save_small(tmp_path, "gpt", **few)[0],
+        save_small(tmp_path, "gone", kill, **few)[0],
     )
-    full, same, broken = tmp_path / "full", tmp_path / "same", tmp_path / "broken.pth"
+    full, broken = tmp_path / "full", tmp_path / "broken.pth"
     full.mkdir()
     (full / "notes.txt").write_text("mine")
-    same.mkdir()
-    twin = save_small(same, "rnn", n_task=(2,))[0]
+    twin = shutil.copy(rnn, full)
     broken.write_bytes(rnn.read_bytes()[:500])
     for name, given, words in (
         ("analyze", [gpt], "gpt-2 has no state"),
@@ -132,4 +134,4 @@ def test_bad_input_is_one_clear_line(run, tmp_path):
     ):
         code, _, err, _ = run(name, *given)
         assert code == 2 and one_line(err) and words in err, err
-    assert [path.name for path in full.iterdir()] == ["notes.txt"]
+    assert {path.name for path in full.iterdir()} == {"notes.txt", rnn.name}

@@ -11,33 +11,26 @@ import checkpoint
 import released
 import table
 import util
-from settings import PAPER
 
 PLAIN = "LinProbSigmoidSL64batch1e5LR0.001Noise2NetN0nTrial1CEloss"
 GPT = "LinProbSigmoidSL64gpt-2batch2e4LR0.001Noise2NetN0nTrial1nLayer1nHead8CElossnTask6"
 HIGH, CORR = "LinearClassificationHighDim", "LinearClassificationCorr"
 BOUND = "LinearClassificationBound"
+TWO = GPT.replace("nLayer1nHead8", "nLayer2nHead4")
+NOISY = f"{PLAIN}nTask6".replace("Noise2NetN0", "Noise4NetN0.5")
+FREE = "LinBoundTanhSL64batch1e5LR0.003Noise2NetN0nTrial1nTask6"
 KINDS = {  # settings, and the authors' name for them
     "RNN": ({}, f"{PLAIN}nTask6"),
     "non-leaky": ({"leaky": False, "run": 1}, f"{PLAIN}nTask6run1".replace("64", "64NoLeak")),
     "LSTM": ({"network": "LSTM"}, f"{PLAIN}nTask6Mix".replace("64", "64LSTM")),
     "gpt-2": ({"network": "gpt-2"}, GPT),
-    "two layers, four heads": (
-        {"network": "gpt-2", "n_layer": 2, "n_head": 4},
-        GPT.replace("nLayer1nHead8", "nLayer2nHead4"),
-    ),
+    "two layers, four heads": ({"network": "gpt-2", "n_layer": 2, "n_head": 4}, TWO),
     "n_task = 2": ({"n_task": 2}, PLAIN),
     "D = 4": ({"n_dim": 4, "task": HIGH}, PLAIN.replace("CEloss", "nDim4CElossnTask6")),
     "correlated": ({"corr": 0.5}, PLAIN.replace("CEloss", "Corr0.5CElossnTask6")),
     "quadratic encoder": ({"activ_enc": "Quad"}, f"{PLAIN}nTask6MixQuad"),
-    "more noise": (
-        {"n_sd_in": 4.0, "n_sd_net": 0.5},
-        f"{PLAIN}nTask6".replace("Noise2NetN0", "Noise4NetN0.5"),
-    ),
-    "free reaction time": (
-        {"task": BOUND, "lr": 0.003},
-        "LinBoundTanhSL64batch1e5LR0.003Noise2NetN0nTrial1nTask6",
-    ),
+    "more noise": ({"n_sd_in": 4.0, "n_sd_net": 0.5}, NOISY),
+    "free reaction time": ({"task": BOUND, "lr": 0.003}, FREE),
 }
 
 
@@ -61,9 +54,8 @@ def test_their_networks_load_by_path(kind, old, tmp_path):
     trainer = theirs(path, settings, old)
     loaded, (config,) = checkpoint.load_ensemble([path])
     expected = trainer.configs[0]
-    for setting in ("network", "task", "n_task", "run", "n_dim", "n_sd_in", "n_sd_net", "leaky"):
-        assert config[setting] == expected[setting], setting
-    for setting in ("n_head", "n_layer", "activ_enc", "corr", "fixation", "decision", "lr"):
+    names = "network task n_task run n_dim n_sd_in n_sd_net leaky n_head n_layer activ_enc corr"
+    for setting in (*names.split(), "fixation", "decision", "lr"):
         assert config[setting] == expected[setting], setting
     inputs = trials(trainer)
     ours = trainer.model.eval().represent(inputs)
@@ -74,8 +66,7 @@ def test_their_networks_load_by_path(kind, old, tmp_path):
 
 def test_their_networks_decode(script, tmp_path):
     for run in (0, 1):
-        name = f"{PLAIN}nTask6run{run}.pth"
-        theirs(tmp_path / name, {"run": run})
+        theirs(tmp_path / f"{PLAIN}nTask6run{run}.pth", {"run": run})
     settings = ("--n_batch", 10, "--n_fit", 1, "--out", tmp_path / "r_sq.npz")
     code, _, err = script("generalize", "--networks", tmp_path, *settings)
     assert code == 0, err
@@ -114,7 +105,7 @@ def test_gaps_are_named_and_can_be_filled(script, tmp_path):
         (PLAIN.replace("64", "32"), (), "n_neu"),
         (PLAIN.replace("64", "64LSTM"), (), "network"),
         (f"{PLAIN}nDim4", (), "n_dim"),
-        ("LinBoundTanhSL64batch1e5LR0.001Noise2NetN0nTrial1nTask6", (), "n_fix"),
+        (FREE, (), "n_fix"),
         (PLAIN, ("n_dim=3",), "n_dim"),
         (PLAIN, ("n_dims=3",), "n_dims"),
         (PLAIN, ("n_task=x",), "n_task"),
@@ -151,9 +142,10 @@ def test_a_malicious_pickle_is_refused(old, script, tmp_path):
     content = torch.load(tmp_path / name, weights_only=False)
     hidden = np.empty(1, object)
     hidden[0] = Evil(tmp_path / "pwned")
-    for place in (Evil(tmp_path / "pwned"), hidden):
-        content["loss_hist"] = place
-        torch.save(content, tmp_path / name, _use_new_zipfile_serialization=not old)
+    ours = {"state_dict": Evil(tmp_path / "pwned"), "encoder": {}, "config": {}}
+    theirs_too = [{**content, "loss_hist": evil} for evil in (ours["state_dict"], hidden)]
+    for bad in (ours, *theirs_too):
+        torch.save(bad, tmp_path / name, _use_new_zipfile_serialization=not old)
         code, _, err = script("generalize", "--networks", tmp_path / name, "--n_batch", 10)
         assert code == 2 and one_line(err), err
         assert not (tmp_path / "pwned").exists()
@@ -170,8 +162,8 @@ def test_their_npz_may_hold_pickles_that_nothing_reads(tmp_path):
 
 
 def test_assumed_values_have_the_type_of_their_setting():
-    given = released.parse_assumed(("n_task=3", "lr=0.1", "leaky=False"), PAPER)
-    assert given == {"n_task": 3, "lr": 0.1, "leaky": False}
+    wanted = {"n_task": 3, "lr": 0.1, "leaky": False}
+    assert table.parse_settings(("n_task=3", "lr=0.1", "leaky=False")) == wanted
 
 
 # ------------------------------------------------------------------ results

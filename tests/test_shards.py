@@ -1,6 +1,5 @@
 """Networks split into processes: the same networks, resumed as begun, no process left behind."""
 
-import contextlib
 import json
 import os
 import signal
@@ -8,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 import torch
@@ -33,12 +31,8 @@ def whole(tmp_path_factory):
 
 def processes_of(folder):
     """Numbers of the processes, but for this one, that work in a folder."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has just ended
-            if str(folder).encode() in (path / "cmdline").read_bytes():
-                found.append(int(path.name))
-    return [number for number in found if number != os.getpid()]
+    found = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True).stdout
+    return [int(number) for number in found.split() if int(number) != os.getpid()]
 
 
 def wait_for(is_true):
@@ -123,34 +117,34 @@ def test_a_begun_shard_goes_on_as_it_was_and_may_diverge(script, tmp_path, monke
     assert len(list(tmp_path.glob("*.jsonl"))) == 2 and not list(tmp_path.glob("*.snapshot"))
 
 
-def fake(monkeypatch, command, n_fake):
-    """The first shard's first processes run a command of the shell instead; returns their count."""
+@pytest.mark.parametrize(
+    ("command", "n_fake", "n_begun", "words"),
+    [
+        ("kill -9 $$", 9, 4, "a shard was killed, and so was each that took its place"),
+        (
+            "echo 'train.py: out of memory; fewer networks' >&2; exit 2",
+            1,
+            1,
+            "out of memory; fewer",
+        ),
+    ],
+)
+def test_a_shard_is_started_again_three_times_and_its_last_words_are_passed_on(
+    command, n_fake, n_begun, words, script, tmp_path, monkeypatch
+):
     start, begun = util.start, []
 
-    def faked(words, **options):
-        if words[-1] == "0" and len(begun) < n_fake:
-            begun.append(words)
-            words = ["sh", "-c", command]
-        return start(words, **options)
+    def fake(given, **options):  # a command of the shell, in place of the first shard's
+        if given[-1] == "0" and len(begun) < n_fake:
+            begun.append(given)
+            given = ["sh", "-c", command]
+        return start(given, **options)
 
-    monkeypatch.setattr(util, "start", faked)
-    return begun
-
-
-def test_a_shard_is_started_again_three_times(script, tmp_path, monkeypatch):
-    begun = fake(monkeypatch, "kill -9 $$", 9)
+    monkeypatch.setattr(util, "start", fake)
     args = ("--n_task", 2, 3, "--n_batch", 10**6, "--n_neu", 6, "--workers", 2, "--out", tmp_path)
     code, _, err = script("train", *args)
-    assert code == 2 and one_line(err) and "a shard was killed" in err
-    assert len(begun) == 4 and not processes_of(tmp_path)
-
-
-def test_what_a_shard_says_is_passed_on_as_one_line(script, tmp_path, monkeypatch):
-    fake(monkeypatch, "echo 'train.py: out of memory; fewer networks' >&2; exit 2", 1)
-    args = ("--n_task", 2, 3, "--n_batch", 10**6, "--n_neu", 6, "--workers", 2, "--out", tmp_path)
-    code, _, err = script("train", *args)
-    assert code == 2 and err == "train.py: out of memory; fewer networks\n"
-    assert not processes_of(tmp_path)
+    assert code == 2 and one_line(err) and err.startswith(f"train.py: {words}")
+    assert len(begun) == n_begun and not processes_of(tmp_path)
 
 
 # ------------------------------------------------------------------ which networks together
@@ -161,22 +155,17 @@ def kinds(**settings):
     return network_configs({"n_task": tuple(range(2, 22)), "runs": (0,), **settings})
 
 
-def runs_of(shards):
-    """N_task of the networks of each shard."""
-    return [[c["n_task"] for c in shard.networks] for shard in shards]
-
-
 def test_how_many_shards(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
 
-    def count(configs, n_shard=0):
-        return len(train.split(train.Shard(configs, tmp_path), configs, n_shard))
+    def split(configs, n_shard=0):
+        return train.split(train.Shard(configs, tmp_path), configs, n_shard)
 
-    assert count(kinds()) == 3 and count(kinds()[:11]) == 2 and count(kinds()[:7]) == 1
-    assert count(kinds(n_batch=10)) == 1  # not worth the start
-    assert count(kinds()[:3], 2) == 2 and count(kinds()[:3], 9) == 3 and count(kinds(), 1) == 1
-    shards = train.split(train.Shard(kinds()[:5], tmp_path), kinds()[:5], 2)
-    assert runs_of(shards) == [[2, 4, 6], [3, 5]]
+    every = kinds()
+    cases = [(every, 0, 3), (every[:11], 0, 2), (every[:7], 0, 1), (every[:3], 2, 2)]
+    cases += [(every[:3], 9, 3), (every, 1, 1), (kinds(n_batch=10), 0, 1)]  # not worth the start
+    assert [len(split(*case[:2])) for case in cases] == [case[2] for case in cases]
+    assert [[c["n_task"] for c in s.networks] for s in split(every[:5], 2)] == [[2, 4, 6], [3, 5]]
 
 
 def test_begun_shards_go_on_and_the_others_are_split(tmp_path):
@@ -186,19 +175,18 @@ def test_begun_shards_go_on_and_the_others_are_split(tmp_path):
         state = {"shard": some, "done": 5}
         util.save_torch(train.Shard(some, tmp_path).snapshot, state)
 
+    def split(n_shard):
+        shards = train.split(train.Shard(configs, tmp_path), configs, n_shard)
+        return shards[0].done, [[c["n_task"] for c in shard.networks] for shard in shards]
+
     begin(configs[1::3])
     begin(kinds()[6:8])  # one of them is not asked for
     begin(kinds(n_neu=5)[:3])  # other networks
     (tmp_path / "ensemble_0.snapshot").write_bytes(b"damaged")
-    for n_worker, others in ((1, [2, 4, 5, 7, 8]), (2, [2, 4, 5, 7, 8])):
-        shards = train.split(train.Shard(configs, tmp_path), configs, n_worker)
-        assert runs_of(shards) == [[3, 6], others] and shards[0].done == 5
-    shards = train.split(train.Shard(configs, tmp_path), configs, 3)
-    assert runs_of(shards) == [[3, 6], [2, 5, 8], [4, 7]]  # as they were before
+    assert split(1) == split(2) == (5, [[3, 6], [2, 4, 5, 7, 8]])
+    assert split(3) == (5, [[3, 6], [2, 5, 8], [4, 7]])  # as they were before
     begin(configs)  # all of them in one process
-    assert runs_of(train.split(train.Shard(configs, tmp_path), configs, 3)) == [
-        [2, 3, 4, 5, 6, 7, 8]
-    ]
+    assert split(3)[1] == [[2, 3, 4, 5, 6, 7, 8]]
 
 
 def test_no_shards_where_they_cannot_be(script, tmp_path, monkeypatch):

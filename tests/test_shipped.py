@@ -1,7 +1,5 @@
 """The trained networks in Networks/ are what their sums say, and load."""
 
-import hashlib
-
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -18,7 +16,7 @@ ALL_RUNS = ("RNN", "LSTM", "gpt-2")  # of the others one run may be all
 
 def test_sums():
     for name, total in SUMS.items():
-        assert hashlib.sha256((NETWORKS / name).read_bytes()).hexdigest() == total, name
+        assert util.file_sum(NETWORKS / name) == total, name
 
 
 # ID r2 where it is not within 0.076 of the optimum: cued tasks and x1 = x2 need one direction,
