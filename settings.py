@@ -193,7 +193,7 @@ def check_combinations(config: Config) -> None:
         raise UserError(f"{task} is for decoders; train.py trains classification tasks")
     kinds: list[Any] = [*NETWORKS.values(), *tasks.TASKS.values()]
     papers = paper_settings(network, task)
-    used = {*NETWORKS[network].SETTINGS, *task_class.SETTINGS}
+    used = {*NETWORKS[network].SETTINGS, *task_class.SETTINGS, *tasks.PERIODS}
     for name in sorted({s for kind in kinds for s in kind.SETTINGS} - used):
         if config[name] != papers[name]:
             raise UserError(

@@ -149,7 +149,7 @@ def encode(config: settings.Config, x: np.ndarray) -> np.ndarray:
     task = tasks.make_task(config)
     encoder = Encoder(1, task, config["activ_enc"], config["encode"])
     encoder.draw(0, generator(settings.seeds_of(config)["encoder"]))
-    inputs = task.noiseless(torch.tensor(x).float())[None, :, task.evidence_steps][:, :, :1]
+    inputs = task.noiseless(torch.as_tensor(x).float())[None, :, task.evidence_steps][:, :, :1]
     return encoder(inputs)[0, :, 0, encoder.features].double().numpy()
 
 
@@ -193,11 +193,11 @@ def accumulate(samples: np.ndarray, phi: np.ndarray, bound: float) -> np.ndarray
     The running sum of X2 - tan(phi_i) X1 until it reaches +-bound, then that bound. The target is
     this function of the samples so far, so the least MSE is 0.
     """
-    outputs = [np.zeros((len(samples), len(phi)))]
-    for x in samples.swapaxes(0, 1):
-        total = outputs[-1] + x[:, 1:] - np.tan(phi) * x[:, :1]
-        outputs.append(np.where(abs(outputs[-1]) < bound, total, outputs[-1]).clip(-bound, bound))
-    return np.stack(outputs[1:], 1)
+    outputs = np.zeros((len(samples), samples.shape[1] + 1, len(phi)))
+    for t, x in enumerate(samples.swapaxes(0, 1)):
+        last, step = outputs[:, t], x[:, 1:] - np.tan(phi) * x[:, :1]
+        outputs[:, t + 1] = np.where(abs(last) < bound, last + step, last).clip(-bound, bound)
+    return outputs[:, 1:]
 
 
 def sigma_of(config: settings.Config) -> float:
@@ -219,7 +219,7 @@ def ceilings(config: settings.Config, correlated: bool = False) -> dict[str, flo
     sigmas = [task.sigma * ratio for ratio in task.noise_ratio]
     ml = float(np.mean([r2_mean(t, s) if dist == "gauss" else r2_gumbel(t, s) for s in sigmas]))
     sd = np.array(sigmas) * (1 if dist == "gauss" else GUMBEL_SD) / math.sqrt(t)
-    x = shown = points(32, task.corr if correlated else 0)
+    x = shown = points(24, task.corr if correlated else 0)
     if config["noise_enc"]:
         ml, shown = math.nan, encode(config, x)
         sd = np.full(1, config["n_sd_in"] / NOISE_ENC / math.sqrt(t))

@@ -3,7 +3,8 @@
 N_task = 24, five networks each, 4 splits x 5 fits: `python sweep.py Controls`. Above decoders by
 Adam, as in the paper, below by ridge. Left trained networks; middle networks as drawn, and one
 trained on labels of a grid's chambers, which are not linear; right the encoder's features, averaged
-over the stimulus or of its last sample, with no network. Dots are single fits; boxes are quartiles.
+over the stimulus or of its last sample, with no network. Dots are single fits; boxes are quartiles;
+numbers are medians below the axis.
 Not in the paper. What the average of the input gives, no network needs to have made.
 """
 
@@ -27,9 +28,10 @@ def draw():
         style.rows(query="step == 22", decoder="ridge", series="step", kind=TRAINED, **options),
     ]
     fig, axes = style.plt.subplots(2, 1, figsize=(11, 7))
-    for ax, rows, title in zip(axes, (adam, pd.concat(ridge)), ("Adam", "ridge"), strict=True):
+    panels = (adam, "Adam", 0), (pd.concat(ridge), "ridge", 0.5)
+    for ax, (rows, title, floor) in zip(axes, panels, strict=True):
         groups = {name: rows[rows["kind"] == kind] for kind, name in NAMES.items()}
-        style.boxes(ax, groups, floor=0.4)
+        style.boxes(ax, groups, floor, fixed=True)
         style.theory_line(ax)
         ax.set_title(f"decoders by {title}")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)

@@ -216,15 +216,22 @@ def spread(ax: Any, x: float, values: Any, key: str, floor: float, width: float 
     ax.plot([x - width / 2, x + width / 2], [mid, mid], color=COLORS[key], lw=2)
 
 
-def boxes(ax: Any, groups: dict[str, pd.DataFrame], floor: float) -> None:
-    """ID and both OOD tests of each name -> rows; `floor` as far as no quartile lies below it."""
+def boxes(ax: Any, groups: dict[str, pd.DataFrame], floor: float, fixed: bool = False) -> None:
+    """ID and both OOD tests of each name -> rows, down to `floor`, or the lowest quartile.
+
+    With `fixed` to `floor` at all events; medians below it are told there.
+    """
     every = pd.concat(groups, names=["name"]).groupby(["name", "measure"])["r2"]
-    floor, labels = min(floor, every.quantile(0.25).min()), []
+    floor, labels = floor if fixed else min(floor, every.quantile(0.25).min()), []
     for i, (name, group) in enumerate(groups.items()):
         ordered = group.sort_values(["run", "split", "fit"])
         for x, measure in zip((i - 0.27, i, i + 0.27), MEASURES, strict=True):
             if len(some := ordered[ordered["measure"] == measure]):
                 spread(ax, x, some["r2"], measure, floor)
+                if some["r2"].median() < floor:
+                    look = {"color": COLORS[measure], "rotation": 90, "fontsize": 7, "ha": "center"}
+                    y, mid = floor + 0.05 * (1 - floor), some["r2"].median()
+                    ax.text(x, y, f"{mid:.2g}", va="bottom", **look)
         labels.append(f"{name}\n({counted(group, 'measure') if len(group) else 'no data'})")
     for measure in MEASURES:
         ax.plot([], [], "s", color=COLORS[measure], label=NAMES[measure])

@@ -1,11 +1,9 @@
 """Formulas of theory.py against brute-force simulation: 1e6 seeded trials, 3 standard errors."""
 
-import functools
-
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import map_coordinates
+from scipy import ndimage
 from scipy.special import ndtr, ndtri
 
 import paper
@@ -16,214 +14,140 @@ from theory import SIGMA, T
 
 N = 1_000_000
 SD = SIGMA / np.sqrt(T)
+MEANS = np.linspace(-0.5 - 6 * SD, 0.5 + 6 * SD, 200)  # of samples, for `lookup`
 
 
 def check(values, expected, own=0.0):
-    """The mean of values (trial,) is `expected` within 3 standard errors, and `own` of its own."""
+    """The mean of values (trial,) is `expected`, which has a standard error `own`, within 3."""
     assert len(values) >= N
-    error = np.hypot(values.std() / np.sqrt(len(values)), own)
-    assert abs(values.mean() - expected) < 3 * error
+    assert abs(values.mean() - expected) < 3 * np.hypot(values.std() / np.sqrt(len(values)), own)
 
 
 def r2_of(estimate, x):
-    """1 - error^2 / (1/12) of each trial, mean over factors."""
-    return (1 - 12 * (estimate - x) ** 2).reshape(len(x), -1).mean(1)
+    return (1 - 12 * (estimate - x) ** 2).reshape(len(x), -1).mean(1)  # of each trial
 
 
-def uniform(shape=N, low=-0.5, high=0.5, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.uniform(low, high, shape), rng
+def lookup(table, at):
+    at = (at - MEANS[0]) / (MEANS[1] - MEANS[0])  # (trial, 2); the table is of MEANS x MEANS
+    return ndimage.map_coordinates(table, at.T, order=1, mode="nearest")
 
 
-@functools.cache
-def noise_mean(t, kind):
-    """What 1e6 trials of t samples give as estimates of x* = 0, sigma = 1, and their samples' mean.
-
-    The noise is that of the tasks themselves.
-    """
-    task = tasks.LinearClassificationCentOut if kind != "ar" else tasks.LinearClassificationAutocorr
-    task = task(2, dist="gumbel" if kind == "gumbel" else "gauss", timing={"stimulus": 100 * t})
-    rng = torch.Generator().manual_seed(1)
-    parts = [task.draw_noise(N // 40, rng).double().numpy() for _ in range(20)]
-    parts = [part.transpose(0, 2, 1).reshape(-1, t) for part in parts]  # two factors, two trials
-    if kind == "gumbel":
-        best = [-np.log(np.exp(-part).sum(1)) for part in parts]
-    else:
-        best = [part @ theory.weights_autocorrelated(t, task.noise_ar) for part in parts]
-    return np.concatenate(best), np.concatenate([part.mean(1) for part in parts])
+def noise_of(task, t, **settings):
+    """1e6 trials of t samples (trial, t), in units of sigma, as the task draws them."""
+    task, rng = task(2, timing={"stimulus": 100 * t}, **settings), torch.Generator().manual_seed(1)
+    return task.draw_noise(N // 2, rng).permute(0, 2, 1).reshape(N, t).numpy()
 
 
-@pytest.mark.parametrize(("t", "sigma"), [(20, 0.2), (5, 0.2), (20, 0.6), (1, 0.2)])
-def test_estimates_of_white_noise(t, sigma):
-    x, _ = uniform()
-    mean = x + sigma * noise_mean(t, "gauss")[1]
-    s = sigma / np.sqrt(t)
+@pytest.mark.parametrize("low", [-0.5, 0])  # the whole square; one quadrant
+@pytest.mark.parametrize("t, sigma", [(20, 0.2), (20, 0.6), (1, 0.2)])
+def test_estimates_of_white_noise(t, sigma, low):
+    x, s = np.random.default_rng(0).uniform(low, 0.5, N), sigma / np.sqrt(t)
+    mean = x + sigma * noise_of(tasks.LinearClassificationCentOut, t).mean(1)
     check(r2_of(mean, x), theory.r2_mean(t, sigma))
-    check(r2_of(theory.posterior_mean(mean, s), x), theory.r2_optimum(t, sigma))
-    check(r2_of(mean / (1 + 12 * s**2), x), 1 / (1 + 12 * s**2))
+    check(r2_of(theory.posterior_mean(mean, s), x), theory.r2_optimum(t, sigma))  # either way
+    check(r2_of(theory.posterior_mean(mean, s, low), x), theory.r2_optimum(t, sigma, low))
 
 
-@pytest.mark.parametrize(("t", "sigma"), [(20, 0.2), (1, 0.2), (20, 0.6)])
-def test_a_quadrant_known_and_not(t, sigma):
-    x, _ = uniform(low=0)
-    mean, s = x + sigma * noise_mean(t, "gauss")[1], sigma / np.sqrt(t)
-    check(r2_of(theory.posterior_mean(mean, s, 0), x), theory.r2_optimum(t, sigma, 0))
-    check(r2_of(theory.posterior_mean(mean, s), x), theory.r2_optimum(t, sigma))  # by symmetry
-
-
-def test_the_numbers_of_the_standard_trial():
-    assert theory.r2_mean(T) == pytest.approx(0.9760)
-    assert theory.r2_optimum() == pytest.approx(0.97794, abs=1e-5)
-    assert theory.r2_optimum(T, SIGMA, 0) == pytest.approx(0.97988, abs=1e-5)
-    assert theory.r2_optimum(T, 0.0) == 1
-
-
-@pytest.mark.parametrize("held_out", [False, True])
-@pytest.mark.parametrize(("corr", "ratio"), [(0, 1), (0, 2), (0.6, 1)])
-def test_the_best_linear_estimate(corr, ratio, held_out):
-    """A regression on 1e6 trials of three quadrants, tested on trials of the fourth."""
+@pytest.mark.parametrize("corr, ratio, held_out", [(0, 1, 1), (0, 2, 1), (0.6, 1, 1), (0, 2, 0)])
+def test_linear_estimates_and_anisotropic_noise(corr, ratio, held_out):
     sd, rng = SD * np.array([1, ratio]), np.random.default_rng(2)
-    z = rng.standard_normal((2 * N, 2))
-    x = ndtr(np.stack([z[:, 0], corr * z[:, 0] + np.sqrt(1 - corr**2) * z[:, 1]], 1)) - 0.5
-    seen = np.column_stack([x + sd * rng.standard_normal(x.shape), np.ones(len(x))])
-    split, missed = (x > 0) @ (2, 1), []
+    x = ndtr(rng.standard_normal((N, 2)) @ np.linalg.cholesky([[1, corr], [corr, 1]]).T) - 0.5
+    mean, missed = x + sd * rng.standard_normal((N, 2)), np.empty(N)
+    check(r2_of(mean, x), theory.r2_anisotropic(ratio=ratio))
+    seen, split = np.column_stack([mean, np.ones(N)]), (x > 0) @ (2, 1)
     for q in range(4):
-        fitted = split != q if held_out else split >= 0
-        fit = np.linalg.lstsq(seen[fitted], x[fitted], rcond=None)[0]
-        missed.append(r2_of(seen[split == q] @ fit, x[split == q]))
-    points = theory.points(32, corr)
-    # what the regression itself scatters is of second order in r2
-    check(np.concatenate(missed), theory.r2_linear(points, points, sd, held_out), own=1e-5)
-
-
-def test_anisotropic_noise():
-    x, rng = uniform((N, 2))
-    sd = SD * np.array([1, 2])
-    mean = x + sd * rng.standard_normal((N, 2))
-    check(r2_of(mean, x), theory.r2_anisotropic())
-    found = theory.ceilings(complete({"task": "LinearClassificationAnisot"}))
-    check(r2_of(theory.posterior_mean(mean, sd), x), found["optimum"])
+        train = (split != q) | (not held_out)
+        fit = np.linalg.solve(seen[train].T @ seen[train], seen[train].T @ x[train])
+        missed[split == q] = r2_of(seen @ fit, x)[split == q]
+    check(missed, theory.r2_linear(*[theory.points(32, corr)] * 2, sd, held_out))
+    if ratio == 2:
+        found = theory.ceilings(complete({"task": "LinearClassificationAnisot"}))["optimum"]
+        check(r2_of(theory.posterior_mean(mean, sd), x), found)
 
 
 def test_autocorrelated_noise():
-    x, _ = uniform()
-    best, mean = (x + SIGMA * noise for noise in noise_mean(T, "ar"))
-    r = 0.7 ** abs(np.subtract.outer(np.arange(T), np.arange(T)))
-    weights = np.linalg.solve(r, np.ones(T))
-    np.testing.assert_allclose(theory.weights_autocorrelated(), weights / weights.sum())
+    solved = np.linalg.inv(0.7 ** abs(np.subtract.outer(np.arange(T), np.arange(T)))).sum(1)
+    x, weights = np.random.default_rng(0).uniform(-0.5, 0.5, N), theory.weights_autocorrelated()
+    np.testing.assert_allclose(weights, solved / solved.sum())
+    best = x + SIGMA * noise_of(tasks.LinearClassificationAutocorr, T) @ weights
     check(r2_of(best, x), theory.r2_autocorrelated())
-    assert r2_of(mean, x).mean() < theory.r2_autocorrelated()
-    found = theory.ceilings(complete({"task": "LinearClassificationAutocorr"}))
-    sd = np.sqrt((1 - theory.r2_autocorrelated()) / 12)
-    check(r2_of(theory.posterior_mean(best, sd), x), found["optimum"])
+    found = theory.ceilings(complete({"autocorr": True}))["optimum"]
+    check(r2_of(theory.posterior_mean(best, SIGMA / np.sqrt(solved.sum())), x), found)
 
 
 @pytest.mark.parametrize("t", [20, 2])
 def test_gumbel_noise(t):
-    best, mean = (SIGMA * noise for noise in noise_mean(t, "gumbel"))
+    noise = noise_of(tasks.LinearClassificationCentOut, t, dist="gumbel").astype(float)
+    mean, best = SIGMA * noise.mean(1), -SIGMA * np.log(np.exp(-noise).sum(1))
     check(mean, SIGMA * np.euler_gamma)
-    s = theory.GUMBEL_SD * SIGMA / np.sqrt(t)
-    check((mean - SIGMA * np.euler_gamma) ** 2, s**2)
+    check((mean - SIGMA * np.euler_gamma) ** 2, (theory.GUMBEL_SD * SIGMA) ** 2 / t)
     check(r2_of(best - best.mean(), 0 * best), theory.r2_gumbel(t))
-    x, low = uniform()[0], -0.5
-    y, grid = x + best, np.linspace(low, 0.5, 401)  # posterior mean by trapezoids, looked up
-    at = np.linspace(y.min(), y.max(), 4000)
-    log_p = t * grid / SIGMA - np.exp((grid - at[:, None]) / SIGMA)
-    p = np.exp(log_p - log_p.max(1, keepdims=True))
+    x, grid = np.random.default_rng(0).uniform(-0.5, 0.5, N), np.linspace(-0.5, 0.5, 401)
+    at = np.linspace((x + best).min(), (x + best).max(), 4000)
+    p = np.exp(t * (grid - at[:, None]) / SIGMA - np.exp((grid - at[:, None]) / SIGMA))
     expected = np.trapezoid(p * grid, grid) / np.trapezoid(p, grid)
-    check(r2_of(np.interp(y, at, expected), x), theory.r2_optimum(t, SIGMA, dist="gumbel"))
+    check(r2_of(np.interp(x + best, at, expected), x), theory.r2_optimum(t, dist="gumbel"))
 
 
-def lookup(table, points, sd):
-    """Values (..., k, k) on means of samples from -0.5 - 6 sd to 0.5 + 6 sd at points (trial, 2)."""
-    at = (points + 0.5 + 6 * sd) / (1 + 12 * sd) * (len(table) - 1)
-    return map_coordinates(table, at.T, order=1, mode="nearest")
-
-
-@pytest.mark.parametrize("corr", [0.4, 0.8])
-def test_a_correlated_prior(corr):
-    """The posterior mean by the copula's density on a grid; theory.py has points of equal mass."""
-    _, rng = uniform(1)
-    z = rng.standard_normal((N, 2)) @ np.linalg.cholesky([[1, corr], [corr, 1]]).T
-    x = ndtr(z) - 0.5
-    u = (np.arange(600) + 0.5) / 600
-    a, b = np.meshgrid(ndtri(u), ndtri(u), indexing="ij")
+def test_a_correlated_prior(corr=0.8):
+    rng, u, points = np.random.default_rng(0), (np.arange(600) + 0.5) / 600, theory.points(32, corr)
+    x = ndtr(rng.standard_normal((N, 2)) @ np.linalg.cholesky([[1, corr], [corr, 1]]).T) - 0.5
+    a, b = np.meshgrid(ndtri(u), ndtri(u))
     prior = np.exp((2 * corr * a * b - corr**2 * (a**2 + b**2)) / (2 * (1 - corr**2)))
-    m = np.linspace(-0.5 - 6 * SD, 0.5 + 6 * SD, 400)
-    likelihood = np.exp(-(((m[:, None] - u + 0.5) / SD) ** 2) / 2)
+    like = np.exp(-(((MEANS[:, None] - u + 0.5) / SD) ** 2) / 2)
+    first = (like * (u - 0.5)) @ prior @ like.T / (like @ prior @ like.T)
     mean = x + SD * rng.standard_normal(x.shape)
-    first = (likelihood * (u - 0.5)) @ prior @ likelihood.T / (likelihood @ prior @ likelihood.T)
-    estimate = np.stack([lookup(first, mean, SD), lookup(first.T, mean, SD)], 1)
-    points = theory.points(32, corr)
+    estimate = np.stack([lookup(first, mean), lookup(first.T, mean)], 1)
     check(r2_of(estimate, x), theory.r2_posterior(points, points, SD))
 
 
 def test_noise_after_the_encoder():
-    """Continuous x* and errors of estimates, against points and posterior variances."""
-    config, sd = complete({"noise_enc": True}), 0.1 / np.sqrt(T)
-    _, rng = uniform(1)
-    grid, missed = theory.points(16), []
-    features = torch.tensor(theory.encode(config, grid) / sd).float()
-    centre, where = features.mean(0), torch.tensor(grid).float()
-    features, noise = features - centre, torch.Generator().manual_seed(0)
-    for _ in range(50):
-        x = rng.uniform(-0.5, 0.5, (N // 50, 2))
-        seen = torch.tensor(theory.encode(config, x) / sd).float() - centre
-        seen += torch.randn(seen.shape, generator=noise)
+    config, missed, rng = complete({"noise_enc": True}), [], torch.Generator().manual_seed(0)
+    grid = torch.tensor(theory.points(12)).float()
+    features = torch.tensor(theory.encode(config, grid) * np.sqrt(T) / 0.1).float()
+    for _ in range(100):
+        x = torch.rand(N // 100, 2, generator=rng) - 0.5
+        seen = torch.tensor(theory.encode(config, x) * np.sqrt(T) / 0.1).float()
+        seen += torch.randn(seen.shape, generator=rng)
         p = torch.softmax(seen @ features.T - (features**2).sum(1) / 2, 1)
-        missed.append(r2_of((p @ where).numpy(), x))
-    found = theory.ceilings(config)
-    check(np.concatenate(missed), found["optimum"], own=1e-4)  # its scatter over seeds
-    assert np.isnan(found["maximum likelihood"]) and found["known quadrant"] > found["optimum"]
+        missed.append(r2_of((p @ grid).numpy(), x.numpy()))
+    check(np.concatenate(missed), theory.ceilings(config)["optimum"], own=1.1e-4)  # over seeds
 
 
-@pytest.mark.parametrize("n_task", [3, 8])
-def test_the_optimal_classifier(n_task):
-    """Cross-entropy of P with labels equals E H(P) only where P is calibrated."""
-    task = tasks.LinearClassificationCentOut(n_task)
-    x, rng = uniform((N, 2))
+def test_the_optimal_classifier():
+    task, rng = tasks.LinearClassificationCentOut(5), np.random.default_rng(0)
+    x, normals = rng.uniform(-0.5, 0.5, (N, 2)), task.normals.double().numpy()
     mean, labels = x + SD * rng.standard_normal(x.shape), task.labels(torch.tensor(x)).numpy()
-    m = np.linspace(-0.5 - 6 * SD, 0.5 + 6 * SD, 200)
-    every = np.stack(np.meshgrid(m, m, indexing="ij"), -1).reshape(-1, 2)
-    p = theory.label_probability(every, task.normals.double().numpy(), SD)
-    p = np.stack([lookup(own.reshape(200, 200), mean, SD) for own in p.T], 1)
-    accuracy, loss = theory.classifier_optimum(task.normals.double().numpy(), SD)
+    every = np.stack(np.meshgrid(MEANS, MEANS, indexing="ij"), -1).reshape(-1, 2)
+    every = theory.label_probability(every, normals, SD).T.reshape(5, 200, 200)
+    p = np.stack([lookup(own, mean) for own in every], 1)
+    accuracy, loss = theory.classifier_optimum(normals, SD)
     check(((p > 0.5) == labels).mean(1), accuracy)
     check(-np.log(np.where(labels, p, 1 - p).clip(1e-12)).mean(1), loss)
-
-
-def test_label_probability_in_more_dimensions():
-    normals = np.array([[0.5, -0.5, 0.1, 0.7], [0.1, 0.9, -0.3, -0.3]])
-    for mean in np.random.default_rng(3).uniform(-0.5, 0.5, (4, 4)) * [0.3, 0.3, 1.1, 0.3]:
-        x = mean + SD * np.random.default_rng(4).standard_normal((3 * N, 4))
-        labels = x[(abs(x) < 0.5).all(1)] @ normals.T > 0
-        for own, p in zip(
-            labels.T, theory.label_probability(mean[None], normals, SD)[0], strict=True
-        ):
-            check(own, p, own=1e-4)
+    normals, mean = np.array([[0.5, -0.5, 0.1, 0.7]]), np.array([[0.05, 0.1, 0.55, -0.1]])
+    x = mean + SD * np.random.default_rng(4).standard_normal((9 * N, 4))
+    p = theory.label_probability(mean, normals, SD)[0, 0]
+    check(x[(abs(x) < 0.5).all(1)] @ normals[0] > 0, p)
 
 
 def test_accumulators_know_the_target():
-    task, rng = tasks.LinearClassificationBound(4), torch.Generator().manual_seed(0)
-    for _ in range(20):
-        inputs, x = torch.empty(N // 20, task.n_step, 2), torch.empty(N // 20, 2)
-        task.fill(inputs, x, rng)
-        outputs = theory.accumulate(inputs.double().numpy(), task.phi, task.bound)
-        np.testing.assert_allclose(outputs, task.targets(x, inputs), rtol=1e-5, atol=1e-5)
+    task = tasks.LinearClassificationBound(2, bound=1.0, timing={"stimulus": 600})
+    inputs, x = torch.empty(N, task.n_step, 2), torch.empty(N, 2)
+    task.fill(inputs, x, torch.Generator().manual_seed(0))
+    outputs = theory.accumulate(inputs.double().numpy(), task.phi, task.bound)
+    np.testing.assert_allclose(outputs, task.targets(x, inputs), rtol=1e-5, atol=1e-5)
     assert 0.1 < (abs(outputs[:, -1]) == task.bound).mean() < 0.9
 
 
-def test_the_logistic_is_close_to_a_probit():
+def test_numbers_and_the_command(script):
+    x, found = theory.points(32), list(theory.ceilings(complete({})).values())
+    assert found == pytest.approx([0.9760, 0.97794, 0.97988, 0.97656, 0.97506], abs=1e-5)
+    for known, r2 in enumerate(found[1:3]):
+        assert theory.r2_posterior(x, x, SD, bool(known)) == pytest.approx(r2, abs=3e-5)
     z, c = np.linspace(-12, 12, 4001), theory.probit_constant()
     far = [abs(1 / (1 + np.exp(-z)) - ndtr(z / each)).max() for each in (c - 0.005, c, c + 0.005)]
-    assert c == pytest.approx(1.702, abs=5e-4)
-    assert far[1] == min(far) == pytest.approx(0.0095, abs=1e-4)
-
-
-def test_the_command_prints_every_condition(script):
+    assert c == pytest.approx(1.702, abs=5e-4) and far[1] == min(far) < 0.0096
     code, out, _ = script("theory")
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in out.splitlines()]
-    assert code == 0 and set(paper.KINDS) <= {row[0] for row in rows}
-    table = {row[0]: row[1:] for row in rows}
-    assert table["RNN"] == ["0.9760", "0.9779", "0.9799", "0.9766", "0.9751"]
-    assert float(table["Bound"][0]) == pytest.approx(theory.r2_mean(21), abs=1e-4)
+    table = {line.split()[1]: line.split()[3::2] for line in out.splitlines() if " " in line}
+    assert code == 0 and theory.r2_optimum(T, 0.0) == 1 and set(paper.KINDS) <= set(table)
+    assert table["RNN"] == [f"{r2:.4f}" for r2 in found] and table["Bound"][0] == "0.9771"

@@ -1,0 +1,54 @@
+"""Controls: no network, no training, labels of a grid."""
+
+import pytest
+import torch
+from conftest import make, one_line, trials
+
+import tasks
+from checkpoint import load_ensemble
+
+
+@pytest.mark.parametrize("network", ["encoder-mean", "encoder-last"])
+def test_controls_are_the_encoders_features_over_the_stimulus(network):
+    trainer = make((2, 5), n_neu=40, network=network, fixation=200, delay=100, stimulus=500)
+    inputs = trials(trainer)
+    states = trainer.model.represent(inputs)
+    features = trainer.model.encoder(inputs)[..., 1:]
+    for t in range(inputs.shape[2]):
+        seen = features[:, :, 2 : min(t + 1, 7)]  # 2 steps of fixation, 5 of stimulus
+        if t < 2:
+            assert not states[:, :, t].any() or network == "encoder-last"
+        elif network == "encoder-mean":
+            assert torch.allclose(states[:, :, t], seen.mean(2), atol=1e-5)
+        else:
+            assert torch.equal(states[:, :, t], seen[:, :, -1])
+    assert torch.equal(trainer.model.represent_last(inputs), states[:, :, -1])
+
+
+def test_an_untrained_network_is_the_one_that_training_begins_with(script, tmp_path):
+    flags = "--network", "LSTM", "--n_task", 3, "--n_neu", 8, "--out", tmp_path
+    assert script("train", *flags, "--n_batch", 0)[0] == 0
+    model, configs = load_ensemble([tmp_path / "LSTM_nTask3_n_neu8_n_batch0_run0.pth"])
+    fresh = make((3,), n_neu=8, network="LSTM").model
+    assert configs[0]["n_batch"] == 0
+    for (name, ours), other in zip(model.named_parameters(), fresh.parameters(), strict=True):
+        assert torch.equal(ours, other), name
+
+
+def test_a_control_has_nothing_to_choose(script, tmp_path):
+    for flags in (("--n_neu", 30), ("--n_batch", 5), ("--no-encode",)):
+        code, _, err = script("train", "--network", "encoder-mean", *flags, "--out", tmp_path)
+        assert code == 2 and one_line(err) and "leaves no choice" in err, flags
+
+
+def test_grid_labels_are_half_of_the_chambers_and_not_linear():
+    task, other = (tasks.GridClassification(6, n_grid=4, labels_seed=seed) for seed in (3, 4))
+    x = torch.rand(4000, 2, generator=torch.Generator().manual_seed(0)) - 0.5
+    labels = task.labels(x)
+    for row in range(4):
+        for column in range(4):
+            low = torch.tensor([row, column]) / 4 - 0.5
+            inside = ((x > low) & (x < low + 0.25)).all(1)
+            assert (labels[inside] == labels[inside][:1]).all()
+    assert (task.chambers.sum(1) == 8).all() and not torch.equal(labels, other.labels(x))
+    assert task.extras["chambers"] == task.chambers.tolist()
