@@ -21,7 +21,9 @@ setup: .venv/installed
 
 demo: setup
 	$(PY) train.py --n_task 2 3 6 12 24 --runs 0 1 --n_batch $(DEMO_BATCHES) --out $(DEMO)
+	$(PY) train.py --n_task 2 3 6 12 24 --runs 0 1 --network encoder-mean --out $(DEMO)/control
 	$(PY) generalize.py --networks $(DEMO) --n_fit 3 --out $(DEMO)/results.csv
+	$(PY) generalize.py --networks $(DEMO)/control --n_fit 3 --out $(DEMO)/results.csv
 	$(PY) Figures/Fig3a.py $(DEMO) demo
 	@echo "Look at demo/Fig3a.png"
 

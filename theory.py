@@ -237,7 +237,7 @@ def ceilings(config: settings.Config, correlated: bool = False) -> dict[str, flo
 
 @dataclass
 class Config:
-    """Print the ceilings of r2 in every condition of paper.KINDS."""
+    """Print r2 of the best observers in every condition of paper.KINDS; held out: one quadrant."""
 
     digits: int = 4  # of each number
 
@@ -253,7 +253,7 @@ def main(config: Config) -> None:
             every = [ceilings(c, bool(prior)) for c in own[: 5 if own[0]["noise_enc"] else 1]]
             r2 = np.mean([list(each.values()) for each in every], 0)
             rows.append([name + prior, *(f"{each:.{config.digits}f}" for each in r2)])
-    print(markdown(["condition", *every[0]], rows))
+    print(markdown(["condition", *every[0]], rows).replace(" nan", "   -"))
 
 
 if __name__ == "__main__":

@@ -23,13 +23,17 @@ def draw():
     options = {"figure": "Controls", "measure": style.MEASURES}
     adam = style.rows(query="n_task == 24", needs="kind == 'EncoderMean'", kind=NAMES, **options)
     controls = [kind for kind in NAMES if kind not in TRAINED]
-    ridge = [
-        style.rows(query="n_task == 24", decoder="ridge", kind=controls, **options),
-        style.rows(query="step == 22", decoder="ridge", series="step", kind=TRAINED, **options),
-    ]
+    of_24, of_time = {"query": "n_task == 24"}, {"query": "step == 22", "series": "step"}
+    ridge = [adam[:0]]
+    for kinds, where in ((controls, of_24), (TRAINED, of_time)):
+        found = style.if_there(style.rows, decoder="ridge", kind=kinds, **where, **options)
+        ridge += [] if found is None else [found]
     fig, axes = style.plt.subplots(2, 1, figsize=(11, 7))
     panels = (adam, "Adam", 0), (pd.concat(ridge), "ridge", 0.5)
     for ax, (rows, title, floor) in zip(axes, panels, strict=True):
+        if rows.empty:
+            style.note(ax, "no data")
+            continue
         groups = {name: rows[rows["kind"] == kind] for kind, name in NAMES.items()}
         style.boxes(ax, groups, floor, fixed=True)
         style.theory_line(ax)

@@ -102,7 +102,7 @@ def _table(path, written):
         kinds[f"{network['network']} {network['settings']}".strip()] = name
     for text in texts.unique():
         told = " ".join(word for word in text.split() if word.split("=")[0] not in shared)
-        kinds[text] = kinds.get(told, told)
+        kinds.setdefault(text, kinds.get(told, told))
     return found.assign(kind=texts.map(kinds))
 
 

@@ -37,7 +37,7 @@ FIGURE = """
 RUNS = (0, 1)
 SMALL = {"n_fit": 1, "n_batch": 30}
 KINDS["SSM"] = Kind((2, 3), network="SSM", n_neu=8, n_batch=200)
-FIGURES["SSM"] = Figure("a state-space layer", (decode((2, 3), "SSM", **SMALL),), "Fig3bc")
+FIGURES["SSM"] = Figure("a new layer", decode((2, 3), "SSM", **SMALL), script="Fig3bc")
 """
 
 

@@ -26,12 +26,13 @@ ANALYSES = ("Fig2", "Fig4", "FigS2", "FigS4", "FigS5", "FigS11")  # draw what an
 QUADRANT, RELEASED = style.NAMES["quadrant"], style.NAMES["as_released"]
 FIG3A = ("RNN", (2, 3, 24))
 SOME = {  # a part of what the figure shows, and what it has to say on the rest
-    "Fig3a": ([FIG3A], None),
+    "Fig3a": ([FIG3A, ("EncoderMean", (2, 3, 24))], None),
     "Fig3bc": ([FIG3A, ("NoLeak", (2, 24))], "no kind LSTM"),
     "Fig5a": ([("Bound", (24,), "stimulus", (500, 2000, 5000))], "no stimulus 1000"),
     "Fig5b": ([FIG3A, ("nDim4", (3, 6)), ("nDim10", (3, 6)), ("gpt-2_nDim8", (6,))], "n_task 12"),
     "Fig5c": ([FIG3A, ("Noise1", (3, 24)), ("Noise6", (3, 24))], "no n_sd_in 3"),
     "FigContext": ([FIG3A, ("Context", (1,))], None),
+    "FigControls": ([FIG3A, ("EncoderMean", (24,)), ("Grid", (24,))], "no kind LSTM"),
     "FigNoise": ([FIG3A, ("Anisot", (24,)), ("NoiseEnc", (24,))], "no kind Gumbel"),
     "FigS1": ([FIG3A, ("Quad", (2, 24))], "no n_task 6"),
     "FigS3b": ([FIG3A, ("Corr0.2", (24,)), ("Corr1", (24,))], "no corr 0.4"),
@@ -137,7 +138,7 @@ def test_a_figure_draws_what_is_there_and_says_what_it_leaves_out(figure, data, 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure_without_its_data_is_one_line(figure, tmp_path, name):
-    if name in ("Fig5a", "Fig5b", "Fig5c", "FigS3b", "FigNoise", "FigContext"):
+    if name in ("Fig5a", "Fig5b", "Fig5c", "FigS3b", "FigNoise", "FigContext", "FigControls"):
         save(tmp_path, FIG3A)  # is not enough
     code, _, err = figure(name, tmp_path)
     assert code == 2 and one_line(err) and str(tmp_path) in err
@@ -169,7 +170,7 @@ def test_figures_draw_from_the_released_layout_without_a_display(figure, tmp_pat
     result = shell("Figures/all.py", tmp_path, tmp_path / "new", cwd=tmp_path, env=environment)
     assert result.returncode == 0, result.stdout + result.stderr
     lines = {line.split()[0]: line for line in result.stdout.splitlines()}
-    drawn = {"Fig3a": 1, "Fig3bc": 1, "FigS1": 1, "FigS6": 2}
+    drawn = {"Fig3a": 2, "Fig3bc": 1, "FigS1": 1, "FigS6": 2}
     assert sorted(lines) == NAMES
     for name, line in lines.items():
         if name in drawn:
