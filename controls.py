@@ -24,12 +24,12 @@ class EncoderMean(Network):
     def __init__(self, n_net: int, n_in: int, n_neu: int, fixation: int, stimulus: int, dt: int):
         super().__init__(n_net, n_neu)
         self.first = slice(n_in - n_neu, None)  # what is not a feature comes first
-        self.shown = slice(fixation // dt, (fixation + stimulus) // dt)
+        self.evidence_steps = slice(fixation // dt, (fixation + stimulus) // dt)
 
     def forward(self, inputs: Tensor, **noise: Any) -> Tensor:
         features = inputs[..., self.first].clone()
         steps = torch.arange(features.shape[2], device=inputs.device)
-        is_shown = (steps >= self.shown.start) & (steps < self.shown.stop)
+        is_shown = (steps >= self.evidence_steps.start) & (steps < self.evidence_steps.stop)
         features *= is_shown[:, None]
         return self.summary(features, is_shown.cumsum(0).clamp_min(1)[:, None])
 
@@ -42,5 +42,5 @@ class EncoderLast(EncoderMean):
     """The encoder's features of the last sample so far: no integration, no network."""
 
     def summary(self, features: Tensor, n_seen: Tensor) -> Tensor:
-        last = (n_seen[:, 0] - 1 + self.shown.start).clamp_max(features.shape[2] - 1)
+        last = (n_seen[:, 0] - 1 + self.evidence_steps.start).clamp_max(features.shape[2] - 1)
         return features[:, :, last]

@@ -60,6 +60,8 @@ class States:
     def draw(self, generators: list[Generator], n_trial: int) -> tuple[Tensor, Tensor]:
         """Fresh trials: states (net, quadrant, n_trial, unit), x (net, quadrant, n_trial, D)."""
         states, xs = [], []
+        network = getattr(self.model, "network", self.model)
+        network.evidence_steps = self.tasks[0].evidence_steps  # controls ask
         for task in self.tasks:
             inputs, _, x = batches.sample([task] * self.n_net, generators, n_trial)
             for some in inputs[:, :, : self.step].split(AT_ONCE, 1):

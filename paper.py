@@ -90,8 +90,10 @@ def analyze(n_task: int, kind: str) -> Product:
 
 def configs(kind: str, n_tasks: tuple[int, ...], **changes: Any) -> list[settings.Config]:
     """Settings of networks of a kind; `changes` to them, also other `runs` than the paper's."""
-    own = {"n_task": n_tasks, "runs": RUNS, **KINDS[kind].settings, **changes}
-    return settings.network_configs(own)
+    own = KINDS[kind].settings
+    fixed = settings.fixed_settings(own.get("network", "RNN"), own.get("task", settings.CENT_OUT))
+    changes = {name: value for name, value in changes.items() if name not in {*own, *fixed}}
+    return settings.network_configs({"n_task": n_tasks, "runs": RUNS, **changes, **own})
 
 
 def name_of(product: Product, config: settings.Config, kind: str) -> str:

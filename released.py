@@ -219,7 +219,10 @@ def read_folder(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         arrays = util.load_npz(path, (NEEDS[kind[0]],) if kind else ())
         if not kind and not {"perc", "corr"} <= set(arrays):
             continue
-        frames.append(_file_rows(path, arrays))
+        try:
+            frames.append(_file_rows(path, arrays))
+        except util.BROKEN_FILE as error:
+            raise UserError(f"{path}: its arrays do not fit each other ({error!r:.90})") from None
         about = util.about_of(arrays) or {"networks": {}, "config": {}, "machine": "-"}
         script = "sparsity" if "sparsity" in arrays else "generalize"
         entries = frames[-1][["condition", "decoder", "series"]].drop_duplicates()

@@ -141,7 +141,7 @@ def complete(values: Config) -> Config:
             raise UserError(f"{where}: it is {fixed}, not {values[name]}")
         values[name] = fixed
     chosen_values = {name: value for name, value in values.items() if value != "paper"}
-    config = {**papers, **chosen_values}
+    config = as_numbers({**papers, **chosen_values})
     check_values(config)
     check_combinations(config)
     return config
@@ -154,7 +154,12 @@ def network_configs(config: Any) -> list[Config]:
         config: `train.Config`, or a dict like it; `n_task` and `runs` name several networks.
     """
     values = config if isinstance(config, dict) else vars(config)
+    known = {*PAPER, "autocorr", "runs"}
+    if unknown := set(values) - known if isinstance(config, dict) else set():
+        raise UserError(f"there is no setting {unknown.pop()}")
     for name in ("n_task", "runs"):
+        if not isinstance(values[name], (tuple, list)):
+            raise UserError(f"{name} takes several numbers, as (24,), not {values[name]!r}")
         if not values[name]:
             raise UserError(f"{name} needs at least one number")
         if len(set(values[name])) < len(values[name]):
@@ -165,6 +170,12 @@ def network_configs(config: Any) -> list[Config]:
     for each in configs:
         check_values(each)
     return configs
+
+
+def as_numbers(config: Config) -> Config:
+    """Whole numbers as floats where the paper's value is one: 3 and 3.0 are one condition."""
+    floats = {name for name, setting in PAPER.items() if isinstance(setting.paper, float)}
+    return {k: float(v) if k in floats and type(v) is int else v for k, v in config.items()}
 
 
 def check_values(config: Config) -> None:
@@ -233,7 +244,9 @@ def check_saved(config: Any) -> Config:
     for name, table in (("network", NETWORKS), ("task", tasks.TASKS)):
         if config[name] not in table:
             raise UserError(f"its config has {name} = {config[name]!r}")
-    config = {**paper_settings(config["network"], config["task"]), **config}
+    if not issubclass(tasks.TASKS[config["task"]], tasks.Classification):
+        raise UserError(f"its config has task = {config['task']}, which is for decoders")
+    config = as_numbers({**paper_settings(config["network"], config["task"]), **config})
     try:
         check_values(config)
     except UserError as error:

@@ -132,7 +132,7 @@ class Sweep:
         chosen = [name for name in paper.FIGURES if named & {name, "all"}]
         self.of_figure = {name: self.add_figure(name) for name in chosen}
         file, name = self.out / "REPORT.md", "write REPORT.md"
-        command = ["report.py", *flags({"data": self.data, "out": file})]
+        command = ["report.py", *util.flags({"data": self.data, "out": file})]
         needs = [other for other, job in self.jobs.items() if not job.networks]
         self.jobs[name] = Job(name, command, needs, [file])
 
@@ -164,7 +164,7 @@ class Sweep:
         several = {"n_task": ensemble, "runs": sorted({config["run"] for config in configs})}
         values = {**configs[0], **several, **ASIDE["train"], "out": folder, "overwrite": False}
         del values["run"]
-        job = Job(name, ["train.py", *flags(values)], [], list(networks), networks)
+        job = Job(name, ["train.py", *util.flags(values)], [], list(networks), networks)
         return self.jobs.setdefault(name, job).name
 
     def add_measurement(
@@ -185,7 +185,7 @@ class Sweep:
             files = [self.data / "decoders" / f"{stem.replace('|', '_')}.npz" for stem in stems]
         name = " ".join([script, *filter(None, words)])
         wanted = settings.MEASUREMENTS[script] | product.options | self.quick.get(script, {})
-        command = flags({**ASIDE[script], **wanted, "out": out, "overwrite": True})
+        command = util.flags({**ASIDE[script], **wanted, "out": out, "overwrite": True})
         command = [f"{script}.py", *command, "--network" if "keep" in wanted else "--networks"]
         job = self.jobs.setdefault(name, Job(name, command, [training], [], wanted=wanted))
         job.files += files
@@ -280,9 +280,7 @@ def abouts(path: Path, changed: int, replace: bool) -> dict[str, dict[str, Any] 
     if not changed:
         return {}
     if path.suffix == ".csv":
-        if not replace:
-            table.read(path)
-        return {**table.about(path)}
+        return {**table.about(path, strict=not replace)}
     try:
         arrays = util.load_npz(path)
         if "sha256" not in arrays:
@@ -303,18 +301,6 @@ def hours(seconds: float) -> str:
     """A time as text."""
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02d}" if minutes >= 60 else f"{minutes} min"
-
-
-def flags(values: dict[str, Any]) -> list[str]:
-    """Settings as arguments for the shell."""
-    words = []
-    for name, value in values.items():
-        if isinstance(value, bool):
-            words.append(f"--{name}" if value else f"--no-{name}")
-        else:
-            several = value if isinstance(value, (tuple, list)) else [value]
-            words += [f"--{name}", *map(str, several)]
-    return words
 
 
 # ------------------------------------------------------------------ doing them
@@ -450,7 +436,7 @@ class Runner:
         """How far the whole sweep is: a bar on a terminal; elsewhere a line per percent."""
         times = self.sweep.time_of()
         left, total = map(sum, zip(*times.values(), strict=True))
-        n_done, percent = [*self.ended.values()].count(""), int(100 * (1 - left / total))
+        n_done, percent = [*self.ended.values()].count(""), int(100 * (1 - left / (total or 1)))
         words = f"{n_there(times)} networks, {n_done} of {len(self.wanted)} jobs, about "
         words += f"{hours(left / (self.n_core or self.n_slot))} left"
         if bar.disable and percent > bar.n:

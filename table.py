@@ -22,12 +22,12 @@ An entry is all rows of one condition, script, decoder and series. results.json 
 says how each was made, and holds a sum of its rows.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import io
 import json
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,16 +144,18 @@ def read(path: Path | str) -> pd.DataFrame:
     Raises:
         UserError: not there, not such a table, or changed by hand.
     """
-    entries, _ = _load(Path(path), strict=True)
+    with _turn(Path(path)):
+        entries, _ = _load(Path(path), strict=True)
     empty = {name: "" for name in COLUMNS if name not in WORDS}
     options: Any = {"dtype": dict.fromkeys(WORDS, str), "float_precision": "round_trip"}
     options |= {"keep_default_na": False, "na_values": empty}
     return with_settings(pd.read_csv(io.StringIO(_text(entries)), **options))
 
 
-def about(path: Path | str) -> dict[str, dict[str, Any]]:
-    """How each entry of a table was made, see `util.provenance`."""
-    return _load(Path(path))[1]
+def about(path: Path | str, strict: bool = False) -> dict[str, dict[str, Any]]:
+    """How each entry of a table was made, see `util.provenance`; `strict`: as `read`."""
+    with _turn(Path(path)):
+        return _load(Path(path), strict)[1]
 
 
 def with_settings(rows: pd.DataFrame) -> pd.DataFrame:
@@ -184,6 +186,16 @@ def parse_settings(words: Iterable[str]) -> settings.Config:
         except (KeyError, ValueError):
             raise UserError(f"{text} is no value for {name}") from None
     return found
+
+
+@contextlib.contextmanager
+def _turn(path: Path, to_write: bool = False) -> Iterator[None]:
+    """Within it, no other process writes the table, or, `to_write`, reads it."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.nullcontext() if to_write else contextlib.suppress(OSError):  # read-only
+            lock = stack.enter_context(open(path.with_name(f".{path.stem}.lock"), "a"))
+            fcntl.flock(lock, fcntl.LOCK_EX if to_write else fcntl.LOCK_SH)
+        yield
 
 
 def _load(path: Path, strict: bool = False) -> tuple[dict[str, list[str]], dict[str, Any]]:
@@ -224,7 +236,10 @@ def _text(entries: dict[str, list[str]]) -> str:
 def _known(path: Path) -> dict[str, dict[str, Any]]:
     """Entry -> sum of its lines -> how they were made."""
     file = path.with_suffix(".json")
-    return json.loads(file.read_text()) if file.is_file() else {}
+    known = json.loads(file.read_text()) if file.is_file() else {}
+    if not (isinstance(known, dict) and all(isinstance(made, dict) for made in known.values())):
+        raise ValueError(f"{file.name} does not say how rows were made")
+    return known
 
 
 def _sum(lines: list[str]) -> str:
@@ -243,9 +258,8 @@ def put(path: Path | str, rows: pd.DataFrame, abouts: dict[str, Any]) -> None:
     path = Path(path)
     new = rows.reindex(columns=COLUMNS).astype(dict.fromkeys(WHOLE, "Int64"))
     entries = _grouped(new.sort_values("run", kind="stable").to_csv(index=False))
-    folder = os.open(util.make_folder(path.parent), os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+    util.make_folder(path.parent)
+    with _turn(path, to_write=True):
         for left_over in path.parent.glob(f".{path.stem}.*.partial"):  # of a killed process
             left_over.unlink()
         there = _load(path)[0] if path.is_file() else {}
@@ -257,8 +271,6 @@ def put(path: Path | str, rows: pd.DataFrame, abouts: dict[str, Any]) -> None:
         util.write_atomic(path, _text(entries).encode())
         kept = {k: {sums[k]: v[sums[k]]} for k, v in known.items() if sums.get(k) in v}
         _write_known(path, kept)
-    finally:
-        os.close(folder)
 
 
 def _write_known(path: Path, known: dict[str, Any]) -> None:
@@ -307,10 +319,16 @@ def destination(
     util.make_folder(out.parent)
     for path, c in networks.items():
         entries.setdefault(key_of(settings.condition(c), script, *entry), []).append(path)
-    there = about(out) if out.suffix == ".csv" and out.exists() else {}
+    lines: dict[str, list[str]] = {}
+    there: dict[str, Any] = {}
+    if out.suffix == ".csv" and out.exists():
+        with _turn(out):
+            lines, there = _load(out)
     for key, own in entries.items():
         other = key in there and differs(there[key], script, util.plain(config), own)
+        other = f"made with other {other}" if other else ""
+        other = "changed by hand" if key in lines and key not in there else other
         if other and not config.overwrite:
             where = f"{out}: its {key.split('|')[0]}"
-            raise UserError(f"{where} was made with other {other}; another --out, or --overwrite")
+            raise UserError(f"{where} was {other}; another --out, or --overwrite")
     return out, entries

@@ -73,9 +73,7 @@ class Config:
     decision: int = 100  # ms
     dt: int = 100  # ms per step
     # Training
-    n_batch: int | Literal["paper"] = (
-        "paper"  # of fresh trials: 100_000; gpt-2 20_000; untrained: 0
-    )
+    n_batch: int | Literal["paper"] = "paper"  # batches: 100_000; gpt-2 20_000; 0: untrained
     batch_sz: int = 16  # trials per batch
     lr: float | Literal["paper"] = "paper"  # Adam's learning rate: 1e-3; free reaction time 3e-3
     CE_loss: bool = True  # cross-entropy; no-CE_loss: squared error of tanh outputs
@@ -247,10 +245,10 @@ class Shard:
 
     # ------------------------------------------------------------ in a process of its own
 
-    def start(self, every, n_thread):
-        """Start the same command for these networks; Ctrl-C at a terminal does not reach it."""
-        only = [str(every.index(c)) for c in self.networks]
-        command = [sys.executable, __file__, *sys.argv[1:], "--workers", "1", "--only", *only]
+    def start(self, config, every, n_thread):
+        """Train these networks in a process; Ctrl-C at a terminal does not reach it."""
+        own = {"workers": 1, "only": [every.index(c) for c in self.networks]}
+        command = [sys.executable, __file__, *util.flags({**vars(config), **own})]
         threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(n_thread))
         options = {"env": {**os.environ, **threads}, "start_new_session": True, "text": True}
         self.began, self.process = time.time(), util.start(command, **options, **PIPES)
@@ -277,7 +275,8 @@ def split(whole, wanted, n_shard):
         with contextlib.suppress(UserError, KeyError, TypeError):  # another version's
             state = util.load_torch(path)
             begun = [c for c in state["shard"] if c in left]
-            if begun and all(c in networks for c in state["shard"]):
+            untrained = [c for c in state["shard"] if c in wanted]
+            if begun == untrained != [] and all(c in networks for c in state["shard"]):
                 shards.append(Shard(state["shard"], folder, state["done"]))
                 left = [c for c in left if c not in begun]
     n_shard = n_shard or n_shard_of(len(wanted), networks[0]["n_batch"])
@@ -287,7 +286,7 @@ def split(whole, wanted, n_shard):
     return shards + [Shard(left[i::n_new], folder) for i in range(n_new)]
 
 
-def train_shards(shards, every):
+def train_shards(shards, config, every):
     """Train each shard in a process of its own; one that is killed is started again."""
     n_thread, n_batch = max(1, torch.get_num_threads() // len(shards)), every[0]["n_batch"]
     running, n_killed, first = list(shards), 0, min(shard.done for shard in shards)
@@ -295,7 +294,7 @@ def train_shards(shards, every):
         for shard in shards:
             if shard.done:
                 print(f"resuming at batch {shard.done} of {n_batch} from {shard.snapshot}")
-            shard.start(every, n_thread)
+            shard.start(config, every, n_thread)
         logs = " ".join(str(shard.log) for shard in shards)
         print(f"training in {len(shards)} shards; logs: {logs}", flush=True)
         try:
@@ -307,11 +306,14 @@ def train_shards(shards, every):
                 for shard in [shard for shard, code in codes.items() if code is not None]:
                     if codes[shard] < 0 and n_killed < N_TRY:
                         n_killed += 1
-                        shard.start(every, n_thread)
+                        shard.start(config, every, n_thread)
                         continue
                     running.remove(shard)
                     words = shard.last_words()
-                    if codes[shard] and not lost_of(shard.networks, shard.folder):
+                    lost = lost_of(shard.networks, shard.folder)
+                    rest = [name for name in map(label, shard.networks) if name not in lost]
+                    ended = all((shard.folder / f"{name}.pth").exists() for name in rest)
+                    if codes[shard] and not (lost and ended):
                         raise UserError(words)
                 lines = [shard.last_line() for shard in running or shards]
                 if min(line["batch"] for line in lines) > bar.n:
@@ -357,7 +359,7 @@ def main(config):
     if len(shards) == 1:
         shards[0].train(wanted, device)
     else:
-        train_shards(shards, every)
+        train_shards(shards, config, every)
     lost, seconds = lost_of(wanted, folder), max(shard.last_line()["seconds"] for shard in shards)
     print(f"{len(wanted) - len(lost)} networks in {folder}, {seconds:.0f} s on {util.machine()}")
     if lost:

@@ -122,6 +122,18 @@ def start(command: list[str], **options: Any) -> subprocess.Popen:
     return subprocess.Popen(command, preexec_fn=follow, **options)
 
 
+def flags(values: dict[str, Any]) -> list[str]:
+    """Settings as arguments for the shell."""
+    words = []
+    for name, value in values.items():
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            several = value if isinstance(value, (tuple, list)) else [value]
+            words += [f"--{name}", *map(str, several)]
+    return words
+
+
 # ------------------------------------------------------------------ device, machine
 
 
