@@ -247,8 +247,10 @@ class Shard:
 
     def start(self, config, every, n_thread):
         """Train these networks in a process; Ctrl-C at a terminal does not reach it."""
-        own = {"workers": 1, "only": [every.index(c) for c in self.networks]}
-        command = [sys.executable, __file__, *util.flags({**vars(config), **own})]
+        own = {**vars(config), "workers": 1}
+        del own["only"]
+        own["only"] = [every.index(c) for c in self.networks]
+        command = [sys.executable, __file__, *util.flags(own)]
         threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(n_thread))
         options = {"env": {**os.environ, **threads}, "start_new_session": True, "text": True}
         self.began, self.process = time.time(), util.start(command, **options, **PIPES)
