@@ -93,9 +93,11 @@ def _table(path, written):
         return found
     networks, shared = found.drop_duplicates(["network", "settings"]), set()
     for name in set(settings.PAPER).intersection(found) - VARIED:
-        everywhere = networks["settings"].str.contains(rf"\b{name}=(?!0\b)").all()
-        of_one = networks.groupby("network")[name] if everywhere else networks[name]
-        shared |= {name} if np.max(of_one.nunique()) == 1 else set()
+        fixed = [n for n in settings.NETWORKS if name in settings.NETWORKS[n].FIXED]  # controls
+        free = networks[~networks["network"].isin(fixed)]
+        everywhere = free["settings"].str.contains(rf"\b{name}=(?!0\b)").all()
+        of_one = free.groupby("network")[name] if everywhere else free[name]
+        shared |= {name} if len(free) and np.max(of_one.nunique()) == 1 else set()
     kinds, texts = {}, found["network"] + " " + found["settings"]
     for name, kind in paper.KINDS.items():
         network = table.network_columns(paper.configs(name, kind.ensembles[0])[0])
