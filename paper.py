@@ -21,7 +21,11 @@ NOISES = (1, 3, 4, 6)  # n_sd_in, sigma = 0.1, 0.3, 0.4, 0.6; 0.2 is Figure 3a
 CORRS = (0.2, 0.4, 0.6, 0.8, 1.0)  # 0 is Figure 3a
 DURATIONS = tuple(range(500, 5001, 500))  # ms, Figure 5a: 5 to 50 steps
 STEPS = tuple(range(2, 23))  # of a trial of 22, from the first with evidence
+MIXED = ("RNN", "LSTM", "gpt-2")  # architectures beyond the paper
 ARCHITECTURES = ("RNN", "NoLeak", "LSTM", "gpt-2")
+SCALES = (0.5, 0.25, 0.18, 0.12, 0.08)  # enc_scale, beyond the paper
+STANDARD_MIX, N_TASKS_EACH = "Fourier0.12", (1, 2, 3, 6, 12, 24)
+N_TASKS_FEW = (2, 6, 24)  # of the other encoders beyond the paper
 
 
 class Kind:
@@ -59,6 +63,27 @@ KINDS = {
     **{f"nDim{d}": Kind(N_TASKS_DIM, n_dim=d, **HIGH_DIM) for d in DIMS},
     **{f"gpt-2_nDim{d}": Kind(N_TASKS_DIM, n_dim=d, network="gpt-2", **HIGH_DIM) for d in DIMS},
 }
+ENCODERS: dict[str, dict[str, Any]] = {"ReLU": {}, "ScaledReLU": {"activ_enc": "ScaledReLU"}}
+ENCODERS |= {f"Fourier{x:g}": {"activ_enc": "Fourier", "enc_scale": x} for x in SCALES}
+
+
+def mixed(encoder: str) -> dict[str, Kind]:
+    """Beyond the paper: networks behind an encoder of `ENCODERS`, and their controls."""
+    own = ENCODERS[encoder]
+    n_tasks = N_TASKS_EACH if encoder == STANDARD_MIX else N_TASKS_FEW
+    kinds = {f"{name}_{encoder}": Kind(n_tasks, network=name, **own) for name in MIXED}
+    kinds[f"EncoderMean_{encoder}"] = Kind(n_tasks, network="encoder-mean", **own)
+    untrained = {"n_batch": 0, **own}
+    for name in MIXED:
+        kinds[f"Untrained_{name}_{encoder}"] = Kind((24,), network=name, **untrained)
+    if encoder == "ReLU":  # the paper's own are there
+        kinds = {}
+    kinds[f"EncoderClean_{encoder}"] = Kind((24,), network="encoder-mean", n_sd_in=0.0, **own)
+    return kinds
+
+
+for _encoder in ENCODERS:
+    KINDS |= mixed(_encoder)
 
 
 @dataclass(frozen=True)
@@ -106,10 +131,13 @@ def name_of(product: Product, config: settings.Config, kind: str) -> str:
 
 
 class Figure:
-    """A figure: what it shows, in a few words, what it is drawn from, and the script that draws."""
+    """A figure: what it shows, in a few words, what it is drawn from, and the script that draws.
 
-    def __init__(self, shows: str, *products: Product, script: str = ""):
-        self.shows, self.products = shows, products
+    `group` is "all", those of the paper and its controls, or "beyond" it; sweep.py takes either.
+    """
+
+    def __init__(self, shows: str, *products: Product, script: str = "", group: str = "all"):
+        self.shows, self.products, self.group = shows, products, group
         self.script = script  # in Figures/; '': Fig<name>
 
 
@@ -136,6 +164,16 @@ CONTROLS = (
         for n_tasks, kinds in ((N_TASKS, ("EncoderMean",)), ((24,), NO_CODE))
     ),
 )
+MIXING = (
+    *(
+        measure("generalize", kind.ensembles[0], name, decoder=decoder)
+        for decoder in ("adam", "ridge")
+        for encoder in ENCODERS
+        for name, kind in mixed(encoder).items()
+    ),
+    decode(N_TASKS_FEW, "RNN", "LSTM", "gpt-2", "EncoderMean"),
+    decode(N_TASKS_FEW, "RNN", "LSTM", "gpt-2", "EncoderMean", decoder="ridge"),
+)
 FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this order
     "3a": Figure("r2 against N_task, ID and OOD, RNN", FIG3A, RIDGE),
     "3bc": Figure("OOD r2 and angle between decoders, four architectures", ALL),
@@ -157,6 +195,7 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
     "5b": Figure("OOD r2 and angles (S12) against D, RNN and GPT-2", HIGHER),
     "S6b": Figure("sparseness by D, RNN and GPT-2", sparse(N_TASKS_DIM, *EVERY_D), script="FigS6"),
     "3a_more": Figure("Figure 3a at N_task 48, 96, 192", *MORE, script="Fig3a"),
+    "Mixing": Figure("is the linear code made, or inherited?", *MIXING, group="beyond"),
 }
 ALIASES = {"3b": "3bc", "3c": "3bc", "3b,c": "3bc", "S12": "5b", "S3": "S3b", "S5c": "S5"}
 ALIASES |= {"controls": "Controls", "noise": "Noise", "context": "Context", "time": "Time"}

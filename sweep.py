@@ -2,7 +2,8 @@
 
     python sweep.py --list                   figures, networks, what is there, time left
     python sweep.py 3a 5b                    these figures
-    python sweep.py all                      all of them, and REPORT.md
+    python sweep.py all                      all of the paper, and REPORT.md
+    python sweep.py beyond                   the studies beyond the paper
     python sweep.py all --quick              all of them at a small scale, for a first look
     python sweep.py all --scheduler tcp://node1:8786      on a Dask cluster
     python sweep.py all --task_index 3 --task_count 10    the fourth tenth of all trainings
@@ -43,13 +44,14 @@ import util
 from util import UserError
 
 ROOT = Path(__file__).resolve().parent
+GROUPS = ("all", "beyond")  # figures of the paper and its controls, and studies beyond it
 
 
 @dataclass
 class Config:
     """Settings; edit them here or override them from the shell."""
 
-    figures: tyro.conf.Positional[tuple[str, ...]] = ()  # names in paper.py, or all
+    figures: tyro.conf.Positional[tuple[str, ...]] = ()  # names in paper.py, all, or beyond
     list: bool = False  # say what there is and how long the rest takes; run nothing
     quick: bool = False  # small scale: few batches, two runs, two fits
     out: Path | None = None  # folder for all results; None: sweep, with --quick sweep_quick
@@ -62,10 +64,10 @@ class Config:
 
     def check(self) -> None:
         """Raise UserError for settings that cannot be meant."""
-        known, index, count = ["all", *paper.FIGURES], self.task_index, self.task_count
+        known, index, count = [*GROUPS, *paper.FIGURES], self.task_index, self.task_count
         unknown = [name for name in self.figures if paper.ALIASES.get(name, name) not in known]
         wrong = {
-            "name figures, or all; --list shows them": not self.figures and not self.list,
+            "name figures, all, or beyond; --list shows them": not self.figures and not self.list,
             f"no figure {', '.join(unknown)}; figures: {', '.join(known)}": unknown,
             f"jobs must be at least 0, not {self.jobs}": self.jobs < 0,
             "scheduler or scheduler_file; choose one": self.scheduler and self.scheduler_file,
@@ -128,8 +130,8 @@ class Sweep:
         self.out = (config.out or Path("sweep_quick" if config.quick else "sweep")).resolve()
         self.data, self.quick = self.out / "Data", QUICK if config.quick else {}
         self.jobs: dict[str, Job] = {}  # in the order in which they are wanted
-        named = {paper.ALIASES.get(name, name) for name in config.figures or ["all"]}
-        chosen = [name for name in paper.FIGURES if named & {name, "all"}]
+        named = {paper.ALIASES.get(name, name) for name in config.figures or GROUPS}
+        chosen = [name for name, figure in paper.FIGURES.items() if named & {name, figure.group}]
         self.of_figure = {name: self.add_figure(name) for name in chosen}
         file, name = self.out / "REPORT.md", "write REPORT.md"
         command = ["report.py", *util.flags({"data": self.data, "out": file})]
