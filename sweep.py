@@ -85,7 +85,7 @@ class Config:
 QUICK: dict[str, dict[str, Any]] = {  # settings with --quick
     "train": {"runs": (0, 1), "n_batch": 2000},
     "gpt-2": {"n_batch": 500},
-    "generalize": {"n_fit": 2, "n_batch": 400},
+    "generalize": {"n_fit": 2, "n_batch": 400, "n_test": 640},
     "sparsity": {"n_stimulus": 200},
     "analyze": {"n_start": 32, "n_repeat": 8, "n_trial": 64},
     "analyze_transformer": {"n_trial": 64},
@@ -176,7 +176,8 @@ class Sweep:
         script = product.script
         results: dict[str, list[Path]] = {}
         for path, config in self.jobs[training].networks.items():
-            if config["n_task"] in n_tasks:
+            few = config["run"] in paper.RUNS or not script.startswith("analyze")
+            if config["n_task"] in n_tasks and few:
                 results.setdefault(paper.name_of(product, config, kind), []).append(path)
         where, *_ = results
         if script.startswith("analyze"):  # a folder of its own
@@ -186,7 +187,8 @@ class Sweep:
             stems = [where.replace("|generalize", "").strip("|") for where in results]
             files = [self.data / "decoders" / f"{stem.replace('|', '_')}.npz" for stem in stems]
         name = " ".join([script, *filter(None, words)])
-        wanted = settings.MEASUREMENTS[script] | product.options | self.quick.get(script, {})
+        own = paper.wanted(product, kind, n_tasks[0])
+        wanted = settings.MEASUREMENTS[script] | own | self.quick.get(script, {})
         command = util.flags({**ASIDE[script], **wanted, "out": out, "overwrite": True})
         command = [f"{script}.py", *command, "--network" if "keep" in wanted else "--networks"]
         job = self.jobs.setdefault(name, Job(name, command, [training], [], wanted=wanted))
