@@ -66,21 +66,22 @@ KINDS = {
     **{f"nDim{d}": Kind(N_TASKS_DIM, n_dim=d, **HIGH_DIM) for d in DIMS},
     **{f"gpt-2_nDim{d}": Kind(N_TASKS_DIM, n_dim=d, network="gpt-2", **HIGH_DIM) for d in DIMS},
 }
-ENCODERS: dict[str, dict[str, Any]] = {"ReLU": {}, "ScaledReLU": {"activ_enc": "ScaledReLU"}}
+ENCODERS: dict[str, dict[str, Any]] = {"ReLU": {}}
+ENCODERS |= {name: {"activ_enc": name} for name in ("Quad", "ScaledReLU")}
 ENCODERS |= {f"Fourier{x:g}": {"activ_enc": "Fourier", "enc_scale": x} for x in SCALES}
 
 
 def mixed(encoder: str) -> dict[str, Kind]:
     """Beyond the paper: networks behind an encoder of `ENCODERS`, and their controls."""
-    own = ENCODERS[encoder]
+    own, kinds = ENCODERS[encoder], {}
     n_tasks = N_TASKS_EACH if encoder == STANDARD_MIX else N_TASKS_FEW
-    kinds = {f"{name}_{encoder}": Kind(n_tasks, network=name, **own) for name in MIXED}
-    kinds[f"EncoderMean_{encoder}"] = Kind(n_tasks, network="encoder-mean", **own)
-    untrained = {"n_batch": 0, **own}
-    for name in MIXED:
-        kinds[f"Untrained_{name}_{encoder}"] = Kind((24,), network=name, **untrained)
-    if encoder == "ReLU":  # the paper's own are there
-        kinds = {}
+    if encoder not in ("ReLU", "Quad"):  # the networks of the paper
+        kinds |= {f"{name}_{encoder}": Kind(n_tasks, network=name, **own) for name in MIXED}
+    if encoder != "ReLU":
+        kinds[f"EncoderMean_{encoder}"] = Kind(n_tasks, network="encoder-mean", **own)
+        untrained = {"n_batch": 0, **own}
+        for name in MIXED:
+            kinds[f"Untrained_{name}_{encoder}"] = Kind((24,), network=name, **untrained)
     kinds[f"EncoderClean_{encoder}"] = Kind((24,), network="encoder-mean", n_sd_in=0.0, **own)
     return kinds
 
