@@ -49,26 +49,25 @@ Written by `python report.py` from the results in `{data}`.
 
 ## How to read the verdicts
 
-A network is trained to say on which side of N_task lines (D = 2) or planes a noisy stimulus x*
-lies; a linear decoder then reads x* itself from its state. *r2* is 1 for a perfect decoder and 0
-for one that knows nothing; the mean of the {t} noisy samples gives {r2:.3f}. *In distribution*
-(ID) decoders are fitted and tested everywhere. *Out of distribution* (OOD) they are fitted in
-three quadrants and tested in the fourth.
+A network is trained to say on which side of N_task lines (D = 2) or planes a noisy stimulus x*, D
+numbers, lies; a linear decoder then reads x* itself from its state. *r2* is 1 for a perfect
+decoder and 0 for one that knows nothing; the mean of the {t} noisy samples gives {r2:.3f}. *In
+distribution* (ID) decoders are fitted and tested everywhere. *Out of distribution* (OOD) they are
+fitted in three quadrants and tested in the fourth.
 
 - **The number of a network** is the median over splits and fits of its decoders. Numbers are
-  medians over networks, with 95 % intervals in brackets by bootstrap over networks ({n_net}
-  networks per condition). With five, the interval of a median reaches from the lowest network to
-  the highest.
+  medians over networks, with 95 % intervals in brackets by bootstrap over networks ({n_net} per
+  condition). With five, the interval of a median reaches from the lowest network to the highest.
 - **A claim has parts.** A part *holds* if its interval lies where the rule says, *fails* if it
   lies elsewhere, and is *undecided* if the interval holds both. A claim is *reproduced* if all
   parts hold, *not reproduced* if all fail, *partly* if some hold and some fail, and *undecided*
   otherwise.
 - **The verdict** is for the test that the paper describes, the quadrant held out, and its decoder,
   trained by Adam. Beside it stand the same rule for two other ways to read the same networks,
-  ridge regression and the theorem's closed form, and for the test as released. In that test, of
-  the evaluation released with the paper, half of the fits are tested on quadrants that their
-  decoder was trained on, which is easily overlooked. For D > 2 there is one test. "-": the rule
-  has no such test.
+  ridge regression and the theorem's closed form, which computes x* from the network's outputs, and
+  for the test as released. In that test, of the evaluation released with the paper, half of the
+  fits are tested on quadrants that their decoder was trained on, which is easily overlooked. For
+  larger D there is one test. "-": the rule has no such test.
 - **Near and far.** Errors are compared by one yardstick: near means at most twice the error, as if
   half of the samples had been missed.
 - **Comparisons** give the difference of medians in r2, Cliff's delta (1: every network of one
@@ -103,10 +102,9 @@ def verdict_table(rows: list[Result], data: Data, folder: Path) -> str:
     lines = []
     for row in rows:
         name, link = row.claim.figure, picture(data, row.claim.figure, folder)
-        note = "".join(f"; holds {how}" for how in row.holds_by)
         verdict, *others = row.verdicts.values()
         figure = f"[{name}]({link})" if link else name
-        lines.append([row.number, row.claim.words()[0], figure, verdict + note, *others])
+        lines.append([row.number, row.claim.words()[0], figure, verdict + row.note, *others])
     return util.markdown(["", "claim", "figure", *READINGS], lines)
 
 
@@ -196,7 +194,7 @@ def report(rows: list[Result], logs: pd.DataFrame, data: Data, folder: Path) -> 
     for row in rows:
         words, rule = row.claim.words()
         measured = "\n".join(filter(None, (row.measured, ps.get(row.number))))
-        head = f"**{row.number}. {words}** *{row.verdict}*."
+        head = f"**{row.number}. {words}** *{row.verdict}{row.note}*."
         details.append(f"{head}\n\nRule: {rule}\n\n{measured}")
         link = picture(data, row.claim.figure, folder)
         if link not in shown:  # several claims may share a picture

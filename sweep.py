@@ -202,17 +202,9 @@ class Sweep:
             return not any(self.left_of(other) for other in others)
         if job.results:
             return not self.left_of(job)
-        shared = (
-            "claims.py",
-            "verdicts.py",
-            "intervals.py",
-            "Figures/style.py",
-            "Figures/portraits.py",
-        )
-        sources = [
-            *(ROOT / script for script in (job.command[0], *shared)),
-            *map(self.log_of, job.needs),
-        ]
+        shared = "claims.py", "verdicts.py", "intervals.py", "Figures/style.py"
+        scripts = [job.command[0], *shared, "Figures/portraits.py"]
+        sources = [*(ROOT / script for script in scripts), *map(self.log_of, job.needs)]
         changed = max(path.stat().st_mtime for path in sources if path.exists())
         return all(path.exists() and path.stat().st_mtime > changed for path in job.files)
 

@@ -26,10 +26,10 @@ HOLDS, FAILS, UNDECIDED, PARTLY = "holds", "fails", "undecided", "partly"  # wha
 VERDICTS = {HOLDS: "reproduced", PARTLY: PARTLY, FAILS: "not reproduced", UNDECIDED: UNDECIDED}
 NOT_RUN, NONE, MAIN = "not run", "-", "verdict"
 READINGS = {  # verdicts of a claim: test out of distribution, decoder, both in words
-    MAIN: ("quadrant", "adam", "quadrant held out, Adam"),
-    "by ridge": ("quadrant", "ridge", "quadrant held out, ridge"),
+    MAIN: ("quadrant", "adam", "quadrant held out, decoder by Adam"),
+    "by ridge": ("quadrant", "ridge", "quadrant held out, decoder by ridge"),
     "by closed form": ("quadrant", "closed_fit", "quadrant held out, closed form"),
-    "as released": ("as_released", "adam", "as released, Adam"),
+    "as released": ("as_released", "adam", "as released, decoder by Adam"),
 }
 N_NET = 5  # the fewest networks of a condition; the paper's number
 KEYS = ["network", "settings", "n_task", "measure", "decoder", "series"]
@@ -184,8 +184,9 @@ class Claim(NamedTuple):
             level = verdict_of(parts)
             found[name] = level if self.is_check else VERDICTS[level]
             p = max((x.p for x in parts if x.p is not None), default=None) if name == MAIN else p
-            told = "; ".join(f"{part.words} ({part.level})" for part in parts)
-            lines.append(f"- {told}." if test is None else f"- *{words}*: {told}.")
+            told = [f"{part.words}: {part.level}" for part in parts]
+            lines += [f"- *{words}*"] if test is not None else []
+            lines += [f"{'  ' if test is not None else ''}- {line}" for line in told]
         return Result(self, "\n".join(lines), found, p)
 
 
@@ -208,11 +209,12 @@ class Result(NamedTuple):
         return self.verdicts[MAIN]
 
     @property
-    def holds_by(self) -> list[str]:
-        """Other decoders by which the claim holds where it does not by the paper's."""
+    def note(self) -> str:
+        """By which other decoders the claim holds where it does not by the paper's; '' by none."""
         good, others = (VERDICTS[HOLDS], HOLDS), ("by ridge", "by closed form")
-        there = self.verdict not in (*good, NOT_RUN)
-        return [name for name in others if there and self.verdicts[name] in good]
+        fails = self.verdict not in (*good, NOT_RUN)
+        found = [name for name in others if fails and self.verdicts[name] in good]
+        return f"; holds {' and '.join(found)}" if found else ""
 
 
 def verdict_of(parts: list[Part]) -> str:

@@ -244,21 +244,19 @@ def test_rules(change, expected, results, tmp_path):
 def test_a_verdict_for_each_test_and_decoder(results):
     def found(rule, *frames):
         row = rules_of()[rule].result(with_rows(results, *frames))
-        return tuple(row.verdicts.values()), row.holds_by
+        return tuple(row.verdicts.values()), row.note
 
     assert list(verdicts.READINGS) == ["verdict", "by ridge", "by closed form", "as released"]
     held = decoded(IDEAL, held=MIDDLE)
-    assert found("ood_is_high", held) == ((NO, "not run", YES, YES), ["by closed form"])
+    assert found("ood_is_high", held) == ((NO, "not run", YES, YES), "; holds by closed form")
     ridge = decoded(IDEAL, decoder="ridge")
-    assert found("ood_is_high", held, ridge) == (
-        (NO, YES, YES, YES),
-        ["by ridge", "by closed form"],
-    )
-    assert found("ood_is_high", ridge) == ((YES, YES, YES, YES), [])
+    both = "; holds by ridge and by closed form"
+    assert found("ood_is_high", held, ridge) == ((NO, YES, YES, YES), both)
+    assert found("ood_is_high", ridge) == ((YES, YES, YES, YES), "")
     some = decoded({**IDEAL, 2: 0.97, 3: 0.97}, held=IDEAL)
-    assert found("gap_at_few", some) == ((YES, "not run", "not run", NO), [])
-    assert found("gradual", some) == ((YES, "not run", "not run", "-"), [])  # D > 2: one test
-    assert found("orthogonal", some) == ((YES, "-", "-", "-"), [])
+    assert found("gap_at_few", some) == ((YES, "not run", "not run", NO), "")
+    assert found("gradual", some) == ((YES, "not run", "not run", "-"), "")  # D > 2: one test
+    assert found("orthogonal", some) == ((YES, "-", "-", "-"), "")
 
 
 def test_a_network_counts_once_whatever_its_fits_do(results):
@@ -357,12 +355,15 @@ def test_nothing_there_is_a_report_too(tmp_path, command):
 def test_the_first_lines_are_what_a_reader_takes_home(results, tmp_path, command, data):
     more = decoded({2: 0.5, 24: 0.9}, "EncoderMean")
     lines = [finding(results) for finding in claims.FINDINGS]
-    assert "r2 = 0.900 [0.898, 0.902]" in lines[0] and "the network is better" in lines[0]
+    assert (
+        "r2 = 0.900 [0.898, 0.902] with no network" in lines[0]
+        and "the network is better" in lines[0]
+    )
     assert "More tasks help" in lines[1] and "Two tasks lose" in lines[1]
     assert "Two tasks add" in claims.more_tasks(with_rows(results, more))
     assert not command()
     text = (tmp_path / "REPORT.md").read_text()
-    start = text.index("- With no network")
+    start = text.index("- Averaged over a trial")
     assert text[start:].split("\n\n")[0].count("\n- ") == 5 and start < 200
 
 
