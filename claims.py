@@ -255,9 +255,10 @@ def sparse_by_dimension(data: Data) -> list[Part]:
 
 def attractor(data: Data) -> list[Part]:
     """Fixed points form a two-dimensional continuous attractor that covers the square.
-    Where the search first moves slowly, and where it ends: the local dimension rounds to 2, and the
-    points hit more than half of the cells of the square that as many random points would. Where it
-    ends, more than half of the points are fixed to the last digit."""
+    Where the search first moves slowly, and where it ends: the local dimension, in networks that
+    have points enough for one, rounds to 2, and the points hit more than half of the cells of the
+    square that as many random points would. Where it ends, more than half of the points are fixed
+    to the last digit."""
     names = "kept", "kind", "dimension", "cells", "decoded"
     kept, kind, dimension, cells, decoded = data.analysis("sheet", *names)
     n = cells.shape[-1]
@@ -266,7 +267,7 @@ def attractor(data: Data) -> list[Part]:
     flat, found = masked_median(dimension, kept), []
     fixed = ((kind == 0) & kept).sum(-1) / kept.sum(-1).clip(1)
     for stage, name in ((SLOW, "slow"), (BOTTOM, "end")):
-        some = flat[np.isfinite(flat[:, stage]), stage]  # points of a network may be too few
+        some = flat[np.isfinite(flat[:, stage]), stage]
         found.append(lies(f"{name}: local dimension", some, 1.5, 2.5, digits=2))
         found.append(lies(f"{name}: cells hit, relative to chance", hit[:, stage], 0.5, digits=2))
     return [*found, lies("end: share fixed", fixed[:, BOTTOM], 0.5, digits=2)]

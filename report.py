@@ -49,9 +49,9 @@ Written by `python report.py` from the results in `{data}`.
 
 ## How to read the verdicts
 
-A network is trained to say on which side of N_task lines (D = 2) or planes a noisy stimulus x*, D
-numbers, lies; a linear decoder then reads x* itself from its state. *r2* is 1 for a perfect
-decoder and 0 for one that knows nothing; the mean of the {t} noisy samples gives {r2:.3f}. *In
+A network sees noisy samples of x*, D numbers, and is trained to say on which side of N_task lines,
+or planes, x* lies. A linear decoder then reads x* itself from the network's state. *r2* is 1 for a
+perfect decoder and 0 for one that knows nothing; the mean of the {t} samples gives {r2:.3f}. *In
 distribution* (ID) decoders are fitted and tested everywhere. *Out of distribution* (OOD) they are
 fitted in three quadrants and tested in the fourth.
 
@@ -62,12 +62,12 @@ fitted in three quadrants and tested in the fourth.
   lies elsewhere, and is *undecided* if the interval holds both. A claim is *reproduced* if all
   parts hold, *not reproduced* if all fail, *partly* if some hold and some fail, and *undecided*
   otherwise.
-- **The verdict** is for the test that the paper describes, the quadrant held out, and its decoder,
-  trained by Adam. Beside it stand the same rule for two other ways to read the same networks,
-  ridge regression and the theorem's closed form, which computes x* from the network's outputs, and
-  for the test as released. In that test, of the evaluation released with the paper, half of the
-  fits are tested on quadrants that their decoder was trained on, which is easily overlooked. For
-  larger D there is one test. "-": the rule has no such test.
+- **The verdict** is for the test that the paper describes, the quadrant held out, and for its
+  decoder, trained by Adam. Beside it stands what the same rule gives for two other ways to read
+  the same networks: ridge regression, and the theorem's closed form, which computes x* from the
+  network's outputs. The last column is the test as released with the paper's networks. Half of its
+  fits are tested on quadrants that their decoder was trained on, which is easily overlooked; for
+  larger D it does not differ. "-": the rule has no such test.
 - **Near and far.** Errors are compared by one yardstick: near means at most twice the error, as if
   half of the samples had been missed.
 - **Comparisons** give the difference of medians in r2, Cliff's delta (1: every network of one
@@ -75,8 +75,8 @@ fitted in three quadrants and tested in the fourth.
   trends give Spearman's rho. Verdicts follow from intervals alone. The p of a claim is the largest
   of its comparisons; beside it stands p adjusted by Holm for all claims of the paper that compare.
 - **The rules** take their limits from the theory, a control or the paper's words, and were fixed
-  before they were applied. An earlier version of this report was known then: it had medians and
-  ranges of the same networks, read by Adam's decoder."""
+  before they were applied. An earlier version of this report was known then, with medians and
+  ranges of the same networks read by Adam's decoder, so that some outcomes could be foreseen."""
 
 
 # ------------------------------------------------------------------ the report
@@ -200,13 +200,13 @@ def report(rows: list[Result], logs: pd.DataFrame, data: Data, folder: Path) -> 
         if link not in shown:  # several claims may share a picture
             details.append(f"![Figure {row.claim.figure}]({link})")
             shown.add(link)
-    n_net = sorted(data.rows.groupby("condition")["run"].nunique().unique())
+    n_net = sorted({*data.rows.groupby("condition")["run"].nunique()})
     head = INTRO.format(
         data=data.folder.name,
         findings="\n".join(f"- {line}" for line in [*findings(data), f"**{summary(rows)}**"]),
         t=theory.T,
         r2=theory.r2_mean(theory.T),
-        n_net=listed(n_net, ", "),
+        n_net=" to ".join(map(str, dict.fromkeys([*n_net[:1], *n_net[-1:]]))) or "0",
     )
     tables = [
         verdict_table([r for r in rows if r.claim.is_check == x], data, folder) for x in (0, 1)

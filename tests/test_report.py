@@ -259,6 +259,16 @@ def test_a_verdict_for_each_test_and_decoder(results):
     assert found("orthogonal", some) == ((YES, "-", "-", "-"), "")
 
 
+def test_more_networks_and_fits_than_five(results):
+    rows = decoded(IDEAL)
+    more = pd.concat([rows, rows.assign(run=rows["run"] + 5)])
+    more = pd.concat([more, more.assign(fit=more["fit"] + 3)])
+    found = [claim.result(with_rows(results, more)) for claim in claims.CLAIMS]
+    assert {row.verdict for row in found} == {YES, "holds"}
+    assert rules_of()["gap_closes"].result(with_rows(results, more)).p < 1e-4
+    assert intervals.of_networks(more, "n_task", "measure").groupby("n_task").size().eq(70).all()
+
+
 def test_a_network_counts_once_whatever_its_fits_do(results):
     found = results.medians("quadrant")
     assert found.shape == (5,)
