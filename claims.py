@@ -235,7 +235,7 @@ def sparse(data: Data, cells: list[tuple[str, str, int]]) -> list[Part]:
         every, dead = values
         alive = 100 * (every - dead) / (100 - dead)  # dead units count as 100 %
         found.append(lies(f"{name}, all units:", every, chance, digits=0))
-        found.append(lies("responding units alone:", alive, chance, digits=0))
+        found.append(lies(f"{name}, responding units alone:", alive, chance, digits=0))
     return found
 
 
