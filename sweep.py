@@ -206,7 +206,8 @@ class Sweep:
             return not any(self.left_of(other) for other in others)
         if job.results:
             return not self.left_of(job)
-        scripts = [job.command[0], "claims.py", "Figures/style.py", "Figures/portraits.py"]
+        shared = "claims.py", "verdicts.py", "intervals.py", "Figures/style.py"
+        scripts = [job.command[0], *shared, "Figures/portraits.py"]
         sources = [*(ROOT / script for script in scripts), *map(self.log_of, job.needs)]
         changed = max(path.stat().st_mtime for path in sources if path.exists())
         return all(path.exists() and path.stat().st_mtime > changed for path in job.files)
