@@ -121,8 +121,8 @@ def fit_adam(source: States, configs: list, config: Any, generators: list, show:
         weight (net, fit, 2 splits, unit, D), bias (net, fit, 2 splits, 1, D), as in `batch_order`.
     """
     n_net, n_neu, n_dim = len(configs), configs[0]["n_neu"], configs[0]["n_dim"]
-    train, n_chunk = source.splits.train, CHUNK * config.batch_sz
-    shape, device = (n_net, config.n_fit, 2 * len(train)), generators[0][0].device
+    n_decoder, n_chunk = 2 * len(source.splits.train), CHUNK * config.batch_sz
+    shape, device = (n_net, config.n_fit, n_decoder), generators[0][0].device
     states, xs = (torch.empty(*shape, n_chunk, n, device=device) for n in (n_neu, n_dim))
     start = torch.empty(*shape, n_neu + 1, n_dim, device=device)
     bound = n_neu**-0.5  # PyTorch's default for nn.Linear
@@ -131,23 +131,34 @@ def fit_adam(source: States, configs: list, config: Any, generators: list, show:
             start[net, fit].uniform_(-bound, bound, generator=rng)
     weight, bias = (v.clone().requires_grad_() for v in start.flatten(0, 2).split([n_neu, 1], 1))
     optimizer = torch.optim.Adam([weight, bias], lr=config.lr, fused=True)
-    every = torch.arange(n_net, device=device)[:, None, None]
     for batch in range(n_batch_of(config, configs[0])):
         position = batch % CHUNK
         if position == 0:
-            for fit, rngs in enumerate(generators):
-                h, x = source.draw(rngs, n_chunk // len(train[0]))
-                order = torch.stack([batch_order(rng, train, n_chunk) for rng in rngs])
-                states[:, fit] = h.flatten(1, 2)[every, order]
-                xs[:, fit] = x.flatten(1, 2)[every, order]
+            fill_chunk(source, generators, states, xs)
         rows = slice(position * config.batch_sz, (position + 1) * config.batch_sz)
-        output = torch.baddbmm(bias, states[..., rows, :].flatten(0, 2), weight)
-        loss = F.mse_loss(output, xs[..., rows, :].flatten(0, 2), reduction="sum")
-        (loss / (config.batch_sz * n_dim)).backward()  # summed over decoders: each its own
-        optimizer.step()
-        optimizer.zero_grad()
+        some = (v[..., rows, :].flatten(0, 2) for v in (states, xs))
+        adam_step(optimizer, weight, bias, *some)
         show.update(n_net)
     return weight.detach().unflatten(0, shape), bias.detach().unflatten(0, shape)
+
+
+def fill_chunk(source: States, generators: list, states: Tensor, xs: Tensor) -> None:
+    """Fresh trials, in order, into states (net, fit, 2 splits, n_chunk, unit) and xs (..., D)."""
+    train, n_chunk = source.splits.train, states.shape[3]
+    every = torch.arange(len(states), device=states.device)[:, None, None]
+    for fit, rngs in enumerate(generators):
+        h, x = source.draw(rngs, n_chunk // len(train[0]))
+        order = torch.stack([batch_order(rng, train, n_chunk) for rng in rngs])
+        states[:, fit] = h.flatten(1, 2)[every, order]
+        xs[:, fit] = x.flatten(1, 2)[every, order]
+
+
+def adam_step(optimizer: Any, weight: Tensor, bias: Tensor, states: Tensor, x: Tensor) -> None:
+    """One batch (decoder, trial, unit or D) for decoders (decoder, unit or 1, D)."""
+    loss = F.mse_loss(torch.baddbmm(bias, states, weight), x, reduction="sum")
+    (loss / x[0].numel()).backward()  # summed over decoders: each its own
+    optimizer.step()
+    optimizer.zero_grad()
 
 
 # ------------------------------------------------------------------ decoders in closed form
@@ -178,13 +189,15 @@ def quadrant_moments(h: Tensor, x: Tensor) -> Moments:
     return transposed @ h / n_trial, transposed @ x / n_trial, (x * x).sum((2, 3)) / n_trial
 
 
-def ridge(moments: Moments, quadrants: Sequence[int]) -> tuple[Tensor, Tensor]:
+def ridge(
+    moments: Moments, quadrants: Sequence[int], penalties: np.ndarray = PENALTIES
+) -> tuple[Tensor, Tensor]:
     """Ridge solutions of all penalties: weight (net, penalty, unit, D), bias (..., 1, D)."""
     hh, hx, _ = (m[:, quadrants].mean(1) for m in moments)
     mean_h, mean_x = hh[:, :-1, -1:], hx[:, -1:]
     values, vectors = torch.linalg.eigh(hh[:, :-1, :-1] - mean_h @ mean_h.transpose(1, 2))
     scale = values.mean(1).clamp_min(1e-30)
-    penalty = torch.tensor(PENALTIES) * scale[:, None]
+    penalty = torch.tensor(penalties) * scale[:, None]
     projected = vectors.transpose(1, 2) @ (hx[:, :-1] - mean_h @ mean_x)
     shrunk = projected[:, None] / (values[:, None, :, None] + penalty[..., None, None])
     weight = vectors[:, None] @ shrunk
@@ -196,13 +209,18 @@ def best_ridge(moments: Moments, seen: Sequence[int]) -> tuple[Tensor, Tensor, T
     error = torch.zeros(1)  # (net, penalty)
     for left_out in seen:
         weight, bias = ridge(moments, [q for q in seen if q != left_out])
-        hh, hx, xx = (m[:, left_out] for m in moments)
-        w = torch.cat([weight, bias], 2)
-        explained = (w * hx[:, None]).sum((2, 3))
-        error = error + (xx[:, None] - 2 * explained + (w * (hh[:, None] @ w)).sum((2, 3)))
+        error = error + squared_error(moments, left_out, weight, bias)
     best, every = error.argmin(1), torch.arange(len(error))
     weight, bias = ridge(moments, seen)
     return weight[every, best], bias[every, best], best
+
+
+def squared_error(moments: Moments, quadrant: int, weight: Tensor, bias: Tensor) -> Tensor:
+    """Mean over trials in a quadrant, summed over factors, of decoders (net, decoder, ...)."""
+    hh, hx, xx = (m[:, quadrant] for m in moments)
+    w = torch.cat([weight, bias], 2)
+    explained = (w * hx[:, None]).sum((2, 3))
+    return xx[:, None] - 2 * explained + (w * (hh[:, None] @ w)).sum((2, 3))
 
 
 # ------------------------------------------------------------------ the network's own outputs

@@ -21,6 +21,8 @@ NOISES = (1, 3, 4, 6)  # n_sd_in, sigma = 0.1, 0.3, 0.4, 0.6; 0.2 is Figure 3a
 CORRS = (0.2, 0.4, 0.6, 0.8, 1.0)  # 0 is Figure 3a
 DURATIONS = tuple(range(500, 5001, 500))  # ms, Figure 5a: 5 to 50 steps
 STEPS = tuple(range(2, 23))  # of a trial of 22, from the first with evidence
+CLOSED = ("closed", "closed_fit", "closed_clip", "closed_fit_clip")  # readouts without a decoder
+READOUTS = ("penalties", "paths", "shares")  # analyses of how decoders are found
 ARCHITECTURES = ("RNN", "NoLeak", "LSTM", "gpt-2")
 
 
@@ -63,7 +65,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Product:
-    """What a script measures: generalize, sparsity, analyze or analyze_transformer."""
+    """What a script measures: generalize, sparsity, analyze, analyze_..."""
 
     script: str
     networks: tuple[tuple[str, tuple[int, ...]], ...]  # kind, n_tasks
@@ -99,7 +101,8 @@ def configs(kind: str, n_tasks: tuple[int, ...], **changes: Any) -> list[setting
 def name_of(product: Product, config: settings.Config, kind: str) -> str:
     """Where the results for networks of a condition are: an entry of the table, or a folder."""
     if product.script.startswith("analyze"):
-        return f"Analysis/{kind}_nTask{config['n_task']}"
+        end = product.script.removeprefix("analyze").removeprefix("_transformer")
+        return f"Analysis/{kind}_nTask{config['n_task']}{end}"
     series = next((name for name in ("step", "stimulus") if name in product.options), "")
     decoder = product.options.get("decoder", "adam") if product.script == "generalize" else ""
     return table.key_of(settings.condition(config), product.script, decoder, series)
@@ -126,6 +129,12 @@ NOISE = decode((24,), "Gumbel", "Anisot", "Autocorr", "NoiseEnc")
 SIGMA = decode(N_TASKS_NOISE, *(f"Noise{noise}" for noise in NOISES))
 CORRELATED = decode((24,), *(f"Corr{corr:g}" for corr in CORRS))
 HIGHER, ALL = decode(N_TASKS_DIM, *EVERY_D), decode(N_TASKS, *ARCHITECTURES)
+READ = (
+    *(measure("analyze_readouts", (n,), "RNN", keep=READOUTS) for n in (24, 6)),
+    *(decode(N_TASKS, "RNN", "LSTM", decoder=decoder) for decoder in CLOSED),
+    ALL,
+    RIDGE,
+)
 NO_CODE = ("EncoderLast", *UNTRAINED, "Grid")
 CONTROLS = (
     ALL,
@@ -140,6 +149,7 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
     "3a": Figure("r2 against N_task, ID and OOD, RNN", FIG3A, RIDGE),
     "3bc": Figure("OOD r2 and angle between decoders, four architectures", ALL),
     "Controls": Figure("no network, no training, labels that are not linear", *CONTROLS),
+    "Readouts": Figure("why the decoder plateaus; x* from the outputs", *READ),
     "2": Figure("one trial, state space, fixed points", *RNNS),
     "4": Figure("rate maps, RNN and GPT-2", analyze(24, "RNN"), analyze(24, "gpt-2")),
     "S2": Figure("eigenvalues at fixed points", *RNNS),
@@ -159,4 +169,10 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
     "3a_more": Figure("Figure 3a at N_task 48, 96, 192", *MORE, script="Fig3a"),
 }
 ALIASES = {"3b": "3bc", "3c": "3bc", "3b,c": "3bc", "S12": "5b", "S3": "S3b", "S5c": "S5"}
-ALIASES |= {"controls": "Controls", "noise": "Noise", "context": "Context", "time": "Time"}
+ALIASES |= {
+    "controls": "Controls",
+    "readouts": "Readouts",
+    "noise": "Noise",
+    "context": "Context",
+    "time": "Time",
+}
