@@ -24,6 +24,8 @@ CORRS = (0.2, 0.4, 0.6, 0.8, 1.0)  # 0 is Figure 3a
 DURATIONS = tuple(range(500, 5001, 500))  # ms, Figure 5a: 5 to 50 steps
 STEPS = tuple(range(2, 23))  # of a trial of 22, from the first with evidence
 MIXED = ("RNN", "LSTM", "gpt-2")  # architectures beyond the paper
+CLOSED = ("closed", "closed_fit", "closed_clip", "closed_fit_clip")  # readouts without a decoder
+READOUTS = ("penalties", "paths", "shares")  # analyses of how decoders are found
 ARCHITECTURES = ("RNN", "NoLeak", "LSTM", "gpt-2")
 SCALES = (0.5, 0.25, 0.18, 0.12, 0.08)  # enc_scale, beyond the paper
 STANDARD_MIX, N_TASKS_EACH = "Fourier0.12", (1, 2, 3, 6, 12, 24)
@@ -92,7 +94,7 @@ for _encoder in ENCODERS:
 
 @dataclass(frozen=True)
 class Product:
-    """What a script measures: generalize, sparsity, analyze or analyze_transformer."""
+    """What a script measures: generalize, sparsity, analyze, analyze_..."""
 
     script: str
     networks: tuple[tuple[str, tuple[int, ...]], ...]  # kind, n_tasks
@@ -139,7 +141,8 @@ def wanted(product: Product, kind: str, n_task: int) -> dict[str, Any]:
 def name_of(product: Product, config: settings.Config, kind: str) -> str:
     """Where the results for networks of a condition are: an entry of the table, or a folder."""
     if product.script.startswith("analyze"):
-        return f"Analysis/{kind}_nTask{config['n_task']}"
+        end = product.script.removeprefix("analyze").removeprefix("_transformer")
+        return f"Analysis/{kind}_nTask{config['n_task']}{end}"
     series = next((name for name in ("step", "stimulus") if name in product.options), "")
     decoder = product.options.get("decoder", "adam") if product.script == "generalize" else ""
     return table.key_of(settings.condition(config), product.script, decoder, series)
@@ -169,6 +172,12 @@ NOISE = decode((24,), "Gumbel", "Anisot", "Autocorr", "NoiseEnc")
 SIGMA = decode(N_TASKS_NOISE, *(f"Noise{noise}" for noise in NOISES))
 CORRELATED = decode((24,), *(f"Corr{corr:g}" for corr in CORRS))
 HIGHER, ALL = decode(N_TASKS_DIM, *EVERY_D), decode(N_TASKS, *ARCHITECTURES)
+READ = (
+    *(measure("analyze_readouts", (n,), "RNN", keep=READOUTS) for n in (24, 6)),
+    *(decode(N_TASKS, "RNN", "LSTM", decoder=decoder) for decoder in CLOSED),
+    ALL,
+    RIDGE,
+)
 NO_CODE = ("EncoderLast", *UNTRAINED, "Grid")
 CONTROLS = (
     ALL,
@@ -193,6 +202,7 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
     "3a": Figure("r2 against N_task, ID and OOD, RNN", FIG3A, RIDGE),
     "3bc": Figure("OOD r2 and angle between decoders, four architectures", ALL),
     "Controls": Figure("no network, no training, labels that are not linear", *CONTROLS),
+    "Readouts": Figure("why the decoder plateaus; x* from the outputs", *READ),
     "2": Figure("one trial, state space, fixed points", *RNNS),
     "4": Figure("rate maps, RNN and GPT-2", analyze(24, "RNN"), analyze(24, "gpt-2")),
     "S2": Figure("eigenvalues at fixed points", *RNNS),
@@ -213,4 +223,10 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
     "Mixing": Figure("is the linear code made, or inherited?", *MIXING, group="beyond"),
 }
 ALIASES = {"3b": "3bc", "3c": "3bc", "3b,c": "3bc", "S12": "5b", "S3": "S3b", "S5c": "S5"}
-ALIASES |= {"controls": "Controls", "noise": "Noise", "context": "Context", "time": "Time"}
+ALIASES |= {
+    "controls": "Controls",
+    "readouts": "Readouts",
+    "noise": "Noise",
+    "context": "Context",
+    "time": "Time",
+}

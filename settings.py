@@ -97,6 +97,7 @@ MEASUREMENTS: dict[str, Config] = {
     "sparsity": {"n_stimulus": 1000, "confidence": 0.95, "seed": 0},
     "analyze": {**_ANALYSIS, **_SEARCH},
     "analyze_transformer": _ANALYSIS,
+    "analyze_readouts": {"n_step": 32000, "n_trial": 4096, "seed": 0},
 }
 
 

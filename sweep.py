@@ -89,6 +89,7 @@ QUICK: dict[str, dict[str, Any]] = {  # settings with --quick
     "sparsity": {"n_stimulus": 200},
     "analyze": {"n_start": 32, "n_repeat": 8, "n_trial": 64},
     "analyze_transformer": {"n_trial": 64},
+    "analyze_readouts": {"n_step": 500},
 }
 NPZ_ONLY = {"in_distribution": False, "held_out": "quadrant", "every_measure": False}
 ASIDE: dict[str, dict[str, Any]] = {  # settings that change no result, said all the same
@@ -97,6 +98,7 @@ ASIDE: dict[str, dict[str, Any]] = {  # settings that change no result, said all
     "sparsity": {"assume": ()},
     "analyze": {"assume": (), "pictures": False},
     "analyze_transformer": {"assume": (), "pictures": False},
+    "analyze_readouts": {},
 }
 # Networks x batches / s, one core of two in use, of ensembles of 15 to 25 (Intel Xeon, torch 2.13)
 RATES = {"RNN": 1800.0, "LSTM": 640.0, "GRU": 450.0, "gpt-2": 260.0}

@@ -6,10 +6,11 @@
 A row is one number of one decoder, or of one network:
     condition, network, n_dim, n_task, run    the network; `condition` is a label for people
     settings    in what it differs from the paper's: 'task=LinearClassificationCorr corr=0.4'
-    measure     of x*: ID, quadrant, as_released, split_var, with r2 and the angle between decoders
-                of the two factors (D > 2: an angle for each pair, in rows `angles`); of the
-                representation: ccgp, parallelism, and their chance; sparsity, active, dead
-    decoder     adam, ridge
+    measure     of x*: ID, quadrant, as_released, split_var, one_map (the ID decoder tested in one
+                quadrant), with r2 and the angle between decoders of the two factors (D > 2: an
+                angle for each pair, in rows `angles`); of the representation: ccgp, parallelism,
+                and their chance; sparsity, active, dead
+    decoder     adam, ridge, closed, closed_fit, closed_clip, closed_fit_clip
     series      '' at the last step of trials as in training; 'step' or 'stimulus' where several
                 were measured; 'split_var0' where one sign of factor 0 was held out
     step, stimulus, t    after how many steps; length of the stimulus in ms; samples seen by then
@@ -112,7 +113,7 @@ def rows_of(
             one = {"measure": measure, "factor": "1-2" if n_dim == 2 else ""}
         elif name == "angles":
             values, one = values[(..., *pairs)], {"measure": measure if n_dim == 2 else name}
-            values = values[:0] if measure == "ID" and n_dim > 2 else values
+            values = values[:0] if measure in ("ID", "one_map") and n_dim > 2 else values
             labels["factor"] = [f"{i + 1}-{k + 1}" for i, k in zip(*pairs, strict=True)]
         sizes = zip(("time", "net", *last), values.shape, strict=True)
         axes = {axis: labels.get(axis, range(n)) for axis, n in sizes}

@@ -207,18 +207,28 @@ def sigma_of(config: settings.Config) -> float:
     return task.sigma if white and not config["noise_enc"] else math.nan
 
 
+def n_white(task: tasks.EvidenceTask, n: float) -> float:
+    """Samples with white noise that are worth as much as `n` of the task; see r2_autocorrelated."""
+    return (n - (n - 2) * task.noise_ar) / (1 + task.noise_ar)
+
+
+def mean_sd(task: tasks.EvidenceTask, n: float) -> np.ndarray:
+    """Standard deviations, as `noise_ratio`, of the best weighted mean of `n` samples about x*."""
+    sigma = task.sigma * (GUMBEL_SD if task.dist == "gumbel" else 1)
+    return sigma * np.array(task.noise_ratio) / math.sqrt(n_white(task, n))
+
+
 def ceilings(config: settings.Config, correlated: bool = False) -> dict[str, float]:
     """r2 that observers of the samples in a decoder's trial reach; NaN where it is not defined.
 
     x* is uniform, as decoders are tested; correlated: as the network was trained.
     """
     task, dist = tasks.make_task(config), config["dist"]
-    steps, a = task.decoding_task(range(4)).evidence_steps, task.noise_ar
+    steps = task.decoding_task(range(4)).evidence_steps
     n = steps.stop - steps.start  # free reaction time: one more than in training
-    t = (n - (n - 2) * a) / (1 + a)  # white samples that are worth as much
+    t, sd = n_white(task, n), mean_sd(task, n)
     sigmas = [task.sigma * ratio for ratio in task.noise_ratio]
     ml = float(np.mean([r2_mean(t, s) if dist == "gauss" else r2_gumbel(t, s) for s in sigmas]))
-    sd = np.array(sigmas) * (1 if dist == "gauss" else GUMBEL_SD) / math.sqrt(t)
     x = shown = points(24, task.corr if correlated else 0)
     if config["noise_enc"]:
         ml, shown = math.nan, encode(config, x)
