@@ -85,6 +85,7 @@ QUICK: dict[str, dict[str, Any]] = {  # settings with --quick
     "gpt-2": {"n_batch": 500},
     "generalize": {"n_fit": 2, "n_batch": 400},
     "sparsity": {"n_stimulus": 200},
+    "optimality": {"n_trial": 500},
     "analyze": {"n_start": 32, "n_repeat": 8, "n_trial": 64},
     "analyze_transformer": {"n_trial": 64},
 }
@@ -93,6 +94,7 @@ ASIDE: dict[str, dict[str, Any]] = {  # settings that change no result, said all
     "train": {"only": (), "autocorr": False, "device": "auto", "workers": 0},
     "generalize": {**NPZ_ONLY, "assume": (), "save_decoders": True, "device": "auto"},
     "sparsity": {"assume": ()},
+    "optimality": {},
     "analyze": {"assume": (), "pictures": False},
     "analyze_transformer": {"assume": (), "pictures": False},
 }
