@@ -110,7 +110,8 @@ def compare(p: np.ndarray, logit: np.ndarray, n_bin: int) -> dict[str, float]:
     gaps = np.bincount(at, p - q, n_bin)
     slope = minimize_scalar(lambda k: loss(p, k * logit).mean(), bounds=(0, 10), method="bounded")
     optimal, own = ndtri(p), -np.sign(logit) * ndtri(expit(-abs(logit).clip(max=700)))
-    (var, cov), (_, own_var) = np.cov(*np.stack([optimal, own])[:, abs(optimal) < IN_DOUBT])
+    both = np.stack([optimal, own])[:, abs(optimal) < IN_DOUBT]
+    (var, cov), (_, own_var) = np.cov(both) if both.shape[1] > 2 else np.zeros((2, 2))
     found = {
         "accuracy": np.where(q > 0.5, p, 1 - p).mean(),
         "accuracy_optimal": np.maximum(p, 1 - p).mean(),
@@ -132,7 +133,7 @@ def optimality(model: Any, configs: list, times: pd.DataFrame, config: Config) -
         asked = [{**c, "stimulus": stimulus} for c in configs]
         with torch.no_grad():
             pairs = judge(model, asked, config.n_trial, rngs)
-        each = [compare(*pair, config.n_bin) for pair in pairs]
+        each = [compare(p, logit, config.n_bin) for p, logit in pairs]
         for name in MEASURES:
             found[name].append([own[name] for own in each])
     return {name: np.array(values) for name, values in found.items()}

@@ -20,6 +20,7 @@ DIMS = (4, 6, 8, 10)  # D; D = 2 are the networks of Figure 3a
 NOISES = (1, 3, 4, 6)  # n_sd_in, sigma = 0.1, 0.3, 0.4, 0.6; 0.2 is Figure 3a
 CORRS = (0.2, 0.4, 0.6, 0.8, 1.0)  # 0 is Figure 3a
 DURATIONS = tuple(range(500, 5001, 500))  # ms, Figure 5a: 5 to 50 steps
+ASKED = tuple(range(100, 2001, 100))  # ms of stimulus, Optimal
 STEPS = tuple(range(2, 23))  # of a trial of 22, from the first with evidence
 ARCHITECTURES = ("RNN", "NoLeak", "LSTM", "gpt-2")
 
@@ -63,7 +64,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Product:
-    """What a script measures: generalize, sparsity, analyze or analyze_transformer."""
+    """What a script measures: generalize, sparsity, optimality, analyze, analyze_transformer."""
 
     script: str
     networks: tuple[tuple[str, tuple[int, ...]], ...]  # kind, n_tasks
@@ -77,6 +78,7 @@ def measure(script: str, n_tasks: tuple[int, ...], *kinds: str, **options: Any) 
 
 decode = functools.partial(measure, "generalize")  # r2 of x*, angles, abstraction measures
 sparse = functools.partial(measure, "sparsity")  # lifetime sparseness and share of active units
+optimal = functools.partial(measure, "optimality")  # accuracy, loss, calibration, theorem
 
 
 def analyze(n_task: int, kind: str) -> Product:
@@ -126,6 +128,14 @@ NOISE = decode((24,), "Gumbel", "Anisot", "Autocorr", "NoiseEnc")
 SIGMA = decode(N_TASKS_NOISE, *(f"Noise{noise}" for noise in NOISES))
 CORRELATED = decode((24,), *(f"Corr{corr:g}" for corr in CORRS))
 HIGHER, ALL = decode(N_TASKS_DIM, *EVERY_D), decode(N_TASKS, *ARCHITECTURES)
+NOISY = [f"Noise{noise}" for noise in NOISES]
+OPTIMAL = (
+    ALL,
+    optimal(N_TASKS, *ARCHITECTURES),
+    optimal((24,), *ARCHITECTURES, stimulus=ASKED),
+    optimal(N_TASKS_NOISE, *NOISY),
+    optimal(N_TASKS_DIM, *(kind for kind in EVERY_D if "nDim" in kind)),
+)
 NO_CODE = ("EncoderLast", *UNTRAINED, "Grid")
 CONTROLS = (
     ALL,
@@ -140,6 +150,7 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
     "3a": Figure("r2 against N_task, ID and OOD, RNN", FIG3A, RIDGE),
     "3bc": Figure("OOD r2 and angle between decoders, four architectures", ALL),
     "Controls": Figure("no network, no training, labels that are not linear", *CONTROLS),
+    "Optimal": Figure("networks against the optimal classifier (not in the paper)", *OPTIMAL),
     "2": Figure("one trial, state space, fixed points", *RNNS),
     "4": Figure("rate maps, RNN and GPT-2", analyze(24, "RNN"), analyze(24, "gpt-2")),
     "S2": Figure("eigenvalues at fixed points", *RNNS),
@@ -160,3 +171,4 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
 }
 ALIASES = {"3b": "3bc", "3c": "3bc", "3b,c": "3bc", "S12": "5b", "S3": "S3b", "S5c": "S5"}
 ALIASES |= {"controls": "Controls", "noise": "Noise", "context": "Context", "time": "Time"}
+ALIASES |= {"optimal": "Optimal"}

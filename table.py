@@ -46,8 +46,10 @@ COLUMNS = ["condition", "network", "n_dim", "n_task", "run", "settings", "measur
 COLUMNS += ["series", "step", "stimulus", "t", "sigma", "split", "fit", "factor", *NUMBERS]
 ENTRY = ["condition", "script", "decoder", "series"]
 SPARSITY = ("sparsity", "active", "dead")  # measures of sparsity.py
-OPTIMALITY = ("accuracy", "accuracy_optimal", "cross_entropy", "cross_entropy_optimal")
-OPTIMALITY += ("calibration", "calibration_slope", "logit_slope", "logit_r2")  # of optimality.py
+OPTIMALITY = (  # of optimality.py
+    *("accuracy", "accuracy_optimal", "cross_entropy", "cross_entropy_optimal"),
+    *("calibration", "calibration_slope", "logit_slope", "logit_r2"),
+)
 SCRIPTS = {"sparsity": SPARSITY, "optimality": OPTIMALITY}  # all others are generalize.py's
 WORDS = ("condition", "network", "settings", "measure", "decoder", "series", "factor")
 SINGLE = ("r2", "angle")  # kept in single precision, as they were computed

@@ -45,15 +45,14 @@ def r2_anisotropic(t: float = T, sigma: float = SIGMA, ratio: float = 2) -> floa
 
 def r2_autocorrelated(t: float = T, sigma: float = SIGMA, a: float = 0.7) -> float:
     """The same for AR(1) noise and generalised least squares, see `Observer.estimate`."""
-    return 1 - 12 * sigma**2 / worth(t, a)
+    return float(1 - 12 * sigma**2 / worth(t, a))
 
 
-def worth(t: ArrayLike, a: float) -> np.ndarray:
+def worth(t: float, a: float) -> float:
     """White samples that t samples with AR(1) noise are worth: 1' R^-1 1, R_ij = a^|i - j|.
 
     The inverse of R is tridiagonal: R^-1 1 = (1, 1 - a, ..., 1 - a, 1) / (1 + a).
     """
-    t = np.asarray(t, dtype=float)
     return (t - (t - 2) * a) / (1 + a)
 
 
@@ -178,20 +177,18 @@ def label_probability(
     """
     n_dim, s = mean.shape[1], np.broadcast_to(sd, mean.shape[1])
     m, out = np.clip(mean, -0.5 - 6 * s, 0.5 + 6 * s), np.empty((len(mean), len(normals)))
-    a, b = (-0.5 - m) / s, (0.5 - m) / s
-    low, high = ndtr(a), ndtr(b)
+    ends = (-0.5 - m) / s, (0.5 - m) / s
+    low, high = map(ndtr, ends)
     if n_dim == 2:
-        nodes, weight = np.polynomial.legendre.leggauss(40)
-        a, b = (end.clip(-7, 7)[:, None] for end in (a, b))
-        z = (a + b + (b - a) * nodes[:, None]) / 2  # (trial, node, D)
-        weight = weight[:, None] * np.exp(-(z**2) / 2)
+        nodes, weights = np.polynomial.legendre.leggauss(40)
+        first, last = (end.clip(-7, 7)[:, None] for end in ends)
+        z = (first + last + (last - first) * nodes[:, None]) / 2  # (trial, node, D)
+        weight = weights[:, None] * np.exp(-(z**2) / 2)
         weight /= weight.sum(1, keepdims=True)
     else:
         u = qmc.Sobol(n_dim, seed=0).random(256)
-        z, weight = (
-            ndtri(low[:, None] + u * (high - low)[:, None]),
-            np.full((1, 256, n_dim), 1 / 256),
-        )
+        z = ndtri(low[:, None] + u * (high - low)[:, None])
+        weight = np.full((1, 256, n_dim), 1 / 256)
     x = m[:, None] + s * z
     for i, (c, b) in enumerate(zip(normals, np.broadcast_to(offset, len(normals)), strict=True)):
         j = abs(c).argmax()
@@ -250,11 +247,11 @@ class Observer:
         p = []
         for some in np.array_split(np.arange(len(seen)), len(seen) // AT_ONCE + 1):
             if self.task.n_dim > 2:
-                where, log_p = self.near(x[some], seen[some], t)
+                where, log_p = self.near(np.asarray(x)[some], seen[some], t)
                 p.append((softmax(log_p)[:, None] @ self.labels_at(where))[:, 0])
             else:
                 p.append(softmax(self.log_p(seen[some], t)) @ self.labels_at(self.points))
-        return np.concatenate(p).clip(0, 1)
+        return np.concatenate(p).astype(float).clip(0, 1)
 
     def labels_at(self, x: np.ndarray) -> np.ndarray:
         """Labels (..., label) of points (..., D), 0 or 1."""
@@ -274,11 +271,11 @@ class Observer:
     def log_p(self, seen: np.ndarray, t: int) -> np.ndarray:
         """log p(seen | x) at all points, (trial, point), but for a constant."""
         if self.gumbel:  # see r2_optimum
-            log_p = 0
+            log_p = np.zeros((len(seen), len(self.features)))
             for own, y, s in zip(self.features.T, seen.T, self.sd(1), strict=True):
                 nodes, place = np.unique(own, return_inverse=True)
                 d = (nodes - y[:, None]) / s
-                log_p = log_p + (t * (d - np.exp(d.clip(max=50))))[:, place]
+                log_p += (t * (d - np.exp(d.clip(max=50))))[:, place]
             return log_p
         scaled = self.features / self.sd(t)
         return seen / self.sd(t) @ scaled.T - (scaled**2).sum(1) / 2
@@ -325,7 +322,7 @@ class Observer:
         )
         return x, self.shown(x) + noise
 
-    def r2(self, t: int, known: bool = False, n: int = 2048) -> float:
+    def r2(self, t: int, known: bool = False, n: int = 1024) -> float:
         """r2 of the posterior mean over points `near` x*; known: the observer knows the quadrant.
 
         A weighted variance is too small by the sum of squared weights, one over effective points.
@@ -385,41 +382,40 @@ def sigma_of(config: settings.Config) -> float:
     return task.sigma if white and not config["noise_enc"] else math.nan
 
 
+R2 = ("maximum likelihood", "optimum", "known quadrant", "best linear", "linear, held out")
+CLASSIFIER = ("accuracy", "cross-entropy")
+LOW = (-0.5, 0.0)  # lower end of a factor: in the whole space, in a known quadrant
+
+
 def ceilings(config: settings.Config, correlated: bool = False) -> dict[str, float]:
     """r2 that observers of the samples in a decoder's trial reach; NaN where it is not defined.
 
     x* is uniform, as decoders are tested; correlated: as the network was trained. Last: what the
     optimal classifier reaches in trials as in training, on average over tasks.
     """
-    observer, dist = Observer(config, correlated), config["dist"]
-    task, corr, sigmas = observer.task, observer.corr, observer.sigma
-    steps = task.decoding_task(range(4)).evidence_steps
-    n = steps.stop - steps.start  # free reaction time: one more than in training
-    t, sd = float(worth(n, observer.a)), observer.sd(n)
-    sd = sd * (1 if dist == "gauss" else GUMBEL_SD)
+    observer, gauss = Observer(config, correlated), config["dist"] == "gauss"
+    task, corr, n_dim = observer.task, observer.corr, observer.task.n_dim
+    n = len(range(task.n_step + 1)[task.decoding_task(range(4)).evidence_steps])
+    t, sd = worth(n, observer.a), observer.sd(n) * (1 if gauss else GUMBEL_SD)
+    ml = float(np.mean([r2_mean(t, s) if gauss else r2_gumbel(t, s) for s in observer.sigma]))
+    x = shown = points(24, corr)
     if observer.encoded:
-        x = points(24) if task.n_dim == 2 else qmc.Sobol(task.n_dim, seed=0).random(2048) - 0.5
+        x = x if n_dim == 2 else qmc.Sobol(n_dim, seed=0).random(2048) - 0.5
         ml, shown = math.nan, observer.shown(x)
-    else:
-        ml = np.mean([r2_mean(t, s) if dist == "gauss" else r2_gumbel(t, s) for s in sigmas])
-        x = shown = points(24, corr)
-        sd = sd[:2]  # all factors are alike, or there are two
-    if observer.encoded and task.n_dim > 2:
+    if observer.encoded and n_dim > 2:
         best = [observer.r2(n, known) for known in (False, True)]
     elif observer.encoded or corr:
         best = [r2_posterior(x, shown, sd, known) for known in (False, True)]
     else:
-        each = [[r2_optimum(t, s, low, dist=dist) for s in sigmas] for low in (-0.5, 0)]
+        each = [[r2_optimum(t, s, low, dist=config["dist"]) for s in observer.sigma] for low in LOW]
         best = np.mean(each, 1).tolist()
-    linear = [r2_linear(x, shown, sd, held_out) for held_out in (False, True)]
-    own = 1 if observer.encoded else 2 / task.n_dim  # share of the factors that name the quadrant
+    linear = [r2_linear(x, shown, sd[: shown.shape[1]], held_out) for held_out in (False, True)]
+    own = 1 if observer.encoded else 2 / n_dim  # share of the factors that name the quadrant
     best[1], linear[1] = (own * there + (1 - own) * whole for whole, there in (best, linear))
-    trained = Observer(config)  # classifies x* as in training
-    n = trained.task.evidence_steps.stop - trained.task.evidence_steps.start
-    classifier = trained.classifier(n) if config["CE_loss"] else (math.nan, math.nan)
-    names = "maximum likelihood", "optimum", "known quadrant", "best linear", "linear, held out"
-    names = *names, "accuracy", "cross-entropy"
-    return dict(zip(names, (float(ml), *best, *linear, *classifier), strict=True))
+    found = dict(zip(R2, (ml, *best, *linear), strict=True))
+    n = len(range(task.n_step)[task.evidence_steps])  # in training
+    trained = Observer(config).classifier(n) if config["CE_loss"] else (math.nan, math.nan)
+    return found | dict(zip(CLASSIFIER, trained, strict=True))
 
 
 @dataclass
