@@ -66,7 +66,7 @@ def draw():
     axes[1, 3].set(xscale="log", title="dots grow with $N_{task}$; rank correlation")
     for ax, text in zip(axes.flat, "abcdefgh", strict=True):
         style.letter(ax, text)
-        ax.legend()
+        _ = ax.legend() if ax.get_legend_handles_labels()[0] else style.note(ax, "no data")
     return fig
 
 

@@ -103,9 +103,8 @@ def test_the_script(script, tiny_networks, tmp_path):
     assert script(*command, "--stimulus", 100, 2000)[0] == 0
     rows = table.read(out)
     assert set(rows["measure"]) == set(table.OPTIMALITY) and len(rows) == 4 * 8 * (1 + 2)
-    keys = [
-        f"RNN_nTask{n}_n_neu8_n_batch120|optimality||{s}" for n in (2, 3) for s in ("", "stimulus")
-    ]
+    ends = ("_n_neu8_n_batch120|optimality||", "_n_neu8_n_batch120|optimality||stimulus")
+    keys = [f"RNN_nTask{n}{end}" for n in (2, 3) for end in ends]
     assert sorted(table.about(out)) == sorted(keys)
     wide = rows.pivot_table("value", ["n_task", "run", "t", "series"], "measure").reset_index()
     assert (wide["accuracy"] < wide["accuracy_optimal"]).all()

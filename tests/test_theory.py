@@ -5,10 +5,12 @@ import functools
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from scipy import ndimage
 from scipy.special import ndtr, ndtri
 
 import paper
+import table
 import tasks
 import theory
 from settings import complete
@@ -241,3 +243,26 @@ def test_numbers_and_the_command(script, monkeypatch):
     table = {w[1]: w[3::2] for w in map(str.split, script("theory")[1].splitlines()) if w[1:]}
     assert theory.r2_optimum(T, 0.0) == 1 and set(paper.KINDS) <= set(table)
     assert table["RNN"] == [f"{r2:.4f}" for r2 in found] and table["Bound"][0] == "0.9771"
+
+
+def test_nothing_in_the_table_is_above_its_ceiling(monkeypatch):
+    """Of any median r2, by 3 standard errors: each of 640 test trials has 12 error^2, D of them."""
+    monkeypatch.setattr(Observer, "classifier", lambda observer, t: (0, 0))  # r2 alone
+    rows, ceilings = table.read(ROOT / "Data/results.csv"), {}
+    rows, keys = rows[rows["series"] == ""], ["settings", "network", "n_dim", "n_task"]
+    for (words, network, n_dim, n_task), own in rows.groupby(keys):
+        config = {**table.settings_of(words, network), "network": network, "n_dim": n_dim}
+        known = words, config["noise_enc"] and n_task
+        if known not in ceilings:  # encoders differ, of runs too
+            runs = own["run"].unique() if config["noise_enc"] else [0]
+            every = [theory.ceilings({**config, "n_task": n_task, "run": run}) for run in runs]
+            ceilings[known] = {name: np.mean([each[name] for each in every]) for name in theory.R2}
+        for (_, measure), some in own.groupby(["decoder", "measure"]):
+            if measure in ("ID", "quadrant", "as_released"):
+                best = ceilings[known]["optimum"]  # with and without knowledge of the quadrant
+                trials = 640 * some.groupby(["run", "fit"]).ngroups  # ID: splits share them
+                error = 1.25 * (1 - best) * np.sqrt(2 / n_dim / trials)
+                median = some["r2"].median()
+                assert median < best + 3 * error, (words, network, n_task, measure)
+                assert median < ceilings[known]["known quadrant"] + 3 * error
+    assert len(ceilings) > 10
