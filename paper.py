@@ -22,6 +22,7 @@ DIMS = (4, 6, 8, 10)  # D; D = 2 are the networks of Figure 3a
 NOISES = (1, 3, 4, 6)  # n_sd_in, sigma = 0.1, 0.3, 0.4, 0.6; 0.2 is Figure 3a
 CORRS = (0.2, 0.4, 0.6, 0.8, 1.0)  # 0 is Figure 3a
 DURATIONS = tuple(range(500, 5001, 500))  # ms, Figure 5a: 5 to 50 steps
+ASKED = tuple(range(100, 2001, 100))  # ms of stimulus, Optimal
 STEPS = tuple(range(2, 23))  # of a trial of 22, from the first with evidence
 MIXED = ("RNN", "LSTM", "gpt-2")  # architectures beyond the paper
 CLOSED = ("closed", "closed_fit", "closed_clip", "closed_fit_clip")  # readouts without a decoder
@@ -42,7 +43,7 @@ class Kind:
 
 
 UNTRAINED = tuple(f"Untrained_{name}" for name in ARCHITECTURES)
-HIGH_DIM = {"task": "LinearClassificationHighDim"}
+HIGH_DIM: dict[str, Any] = {"task": "LinearClassificationHighDim"}
 KINDS = {
     "RNN": Kind(N_TASKS, (9,), *((n,) for n in N_TASKS_MORE), many=True),
     "NoLeak": Kind(N_TASKS, many=True, leaky=False),
@@ -75,7 +76,7 @@ ENCODERS |= {f"Fourier{x:g}": {"activ_enc": "Fourier", "enc_scale": x} for x in 
 
 def mixed(encoder: str) -> dict[str, Kind]:
     """Beyond the paper: networks behind an encoder of `ENCODERS`, and their controls."""
-    own, kinds = ENCODERS[encoder], {}
+    own, kinds = ENCODERS[encoder], dict[str, Kind]()
     n_tasks = N_TASKS_EACH if encoder == STANDARD_MIX else N_TASKS_FEW
     if encoder not in ("ReLU", "Quad"):  # the networks of the paper
         kinds |= {f"{name}_{encoder}": Kind(n_tasks, network=name, **own) for name in MIXED}
@@ -94,7 +95,7 @@ for _encoder in ENCODERS:
 
 @dataclass(frozen=True)
 class Product:
-    """What a script measures: generalize, sparsity, analyze, analyze_..."""
+    """What a script measures: generalize, sparsity, optimality, analyze, analyze_..."""
 
     script: str
     networks: tuple[tuple[str, tuple[int, ...]], ...]  # kind, n_tasks
@@ -108,6 +109,7 @@ def measure(script: str, n_tasks: tuple[int, ...], *kinds: str, **options: Any) 
 
 decode = functools.partial(measure, "generalize")  # r2 of x*, angles, abstraction measures
 sparse = functools.partial(measure, "sparsity")  # lifetime sparseness and share of active units
+optimal = functools.partial(measure, "optimality")  # accuracy, loss, calibration, theorem
 
 
 def analyze(n_task: int, kind: str) -> Product:
@@ -178,6 +180,14 @@ READ = (
     ALL,
     RIDGE,
 )
+NOISY = [f"Noise{noise}" for noise in NOISES]
+OPTIMAL = (
+    ALL,
+    optimal(N_TASKS, *ARCHITECTURES),
+    optimal((24,), *ARCHITECTURES, stimulus=ASKED),
+    optimal(N_TASKS_NOISE, *NOISY),
+    optimal(N_TASKS_DIM, *(kind for kind in EVERY_D if "nDim" in kind)),
+)
 NO_CODE = ("EncoderLast", *UNTRAINED, "Grid")
 CONTROLS = (
     ALL,
@@ -203,6 +213,7 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
     "3bc": Figure("OOD r2 and angle between decoders, four architectures", ALL),
     "Controls": Figure("no network, no training, labels that are not linear", *CONTROLS),
     "Readouts": Figure("why the decoder plateaus; x* from the outputs", *READ),
+    "Optimal": Figure("networks against the optimal classifier (not in the paper)", *OPTIMAL),
     "2": Figure("one trial, state space, fixed points", *RNNS),
     "4": Figure("rate maps, RNN and GPT-2", analyze(24, "RNN"), analyze(24, "gpt-2")),
     "S2": Figure("eigenvalues at fixed points", *RNNS),
@@ -223,10 +234,5 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
     "Mixing": Figure("is the linear code made, or inherited?", *MIXING, group="beyond"),
 }
 ALIASES = {"3b": "3bc", "3c": "3bc", "3b,c": "3bc", "S12": "5b", "S3": "S3b", "S5c": "S5"}
-ALIASES |= {
-    "controls": "Controls",
-    "readouts": "Readouts",
-    "noise": "Noise",
-    "context": "Context",
-    "time": "Time",
-}
+ALIASES |= {"controls": "Controls", "noise": "Noise", "context": "Context", "time": "Time"}
+ALIASES |= {"readouts": "Readouts", "optimal": "Optimal", "mixing": "Mixing"}

@@ -9,7 +9,8 @@ A row is one number of one decoder, or of one network:
     measure     of x*: ID, quadrant, as_released, split_var, one_map (the ID decoder tested in one
                 quadrant), with r2 and the angle between decoders of the two factors (D > 2: an
                 angle for each pair, in rows `angles`); of the representation: ccgp, parallelism,
-                and their chance; sparsity, active, dead
+                and their chance; sparsity, active, dead; of
+                outputs: those of optimality.py
     decoder     adam, ridge, closed, closed_fit, closed_clip, closed_fit_clip
     series      '' at the last step of trials as in training; 'step' or 'stimulus' where several
                 were measured; 'split_var0' where one sign of factor 0 was held out
@@ -45,7 +46,12 @@ NUMBERS = ["r2", "angle", "value"]
 COLUMNS = ["condition", "network", "n_dim", "n_task", "run", "settings", "measure", "decoder"]
 COLUMNS += ["series", "step", "stimulus", "t", "sigma", "split", "fit", "factor", *NUMBERS]
 ENTRY = ["condition", "script", "decoder", "series"]
-SPARSITY = ("sparsity", "active", "dead")  # measures of sparsity.py; all others are generalize.py's
+SPARSITY = ("sparsity", "active", "dead")  # measures of sparsity.py
+OPTIMALITY = (  # of optimality.py
+    *("accuracy", "accuracy_optimal", "cross_entropy", "cross_entropy_optimal"),
+    *("calibration", "calibration_slope", "logit_slope", "logit_r2"),
+)
+SCRIPTS = {"sparsity": SPARSITY, "optimality": OPTIMALITY}  # all others are generalize.py's
 WORDS = ("condition", "network", "settings", "measure", "decoder", "series", "factor")
 SINGLE = ("r2", "angle")  # kept in single precision, as they were computed
 WHOLE = ("n_dim", "n_task", "run", "step", "stimulus", "t", "split", "fit")
@@ -54,7 +60,7 @@ AXES = {  # measured array -> column for its numbers, and its axes after (time, 
     "angles": ("angle", "split", "fit", "factor"),  # a pair of factors
     **dict.fromkeys(("ccgp", "parallelism"), ("value", "fit", "factor")),
     **dict.fromkeys(("ccgp_chance", "parallelism_chance"), ("value", "factor", "measure")),
-    **dict.fromkeys(SPARSITY, ("value",)),
+    **dict.fromkeys(SPARSITY + OPTIMALITY, ("value",)),
 }
 
 
@@ -224,7 +230,7 @@ def _grouped(text: str) -> dict[str, list[str]]:
     entries: dict[str, list[str]] = {}
     for line in lines:
         condition, *_, measure, decoder, series = line.split(",", 9)[:9]
-        script = "sparsity" if measure in SPARSITY else "generalize"
+        script = next((s for s, names in SCRIPTS.items() if measure in names), "generalize")
         entries.setdefault(key_of(condition, script, decoder, series), []).append(line)
     return entries
 
