@@ -59,6 +59,18 @@ KINDS = {
     **{f"nDim{d}": Kind(N_TASKS_DIM, n_dim=d, **HIGH_DIM) for d in DIMS},
     **{f"gpt-2_nDim{d}": Kind(N_TASKS_DIM, n_dim=d, network="gpt-2", **HIGH_DIM) for d in DIMS},
 }
+MEANS: tuple[str, ...] = (
+    "Quad",
+    "NoiseEnc",
+    "Gumbel",
+    "Anisot",
+    "Autocorr",
+    "Bound",
+)  # controls of these
+MEANS += (*(f"Noise{noise}" for noise in NOISES), *(f"nDim{d}" for d in DIMS))
+for _name in MEANS:
+    _own = {**KINDS[_name].settings, "network": "encoder-mean"}
+    KINDS[f"EncoderMean_{_name}"] = Kind(KINDS[_name].ensembles[0], **_own)
 
 
 @dataclass(frozen=True)
