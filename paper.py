@@ -69,6 +69,11 @@ KINDS = {
     **{f"nDim{d}": Kind(N_TASKS_DIM, n_dim=d, **HIGH_DIM) for d in DIMS},
     **{f"gpt-2_nDim{d}": Kind(N_TASKS_DIM, n_dim=d, network="gpt-2", **HIGH_DIM) for d in DIMS},
 }
+MEANS = ("Gumbel", "Anisot", "Autocorr", "NoiseEnc", "Bound")  # the encoder's mean, of these too
+MEANS += (*(f"Noise{noise}" for noise in NOISES), *(f"nDim{d}" for d in DIMS))
+for _kind in MEANS:
+    _own = {**KINDS[_kind].settings, "network": "encoder-mean"}
+    KINDS[f"EncoderMean_{_kind}"] = Kind(*KINDS[_kind].ensembles, **_own)
 ENCODERS: dict[str, dict[str, Any]] = {"ReLU": {}}
 ENCODERS |= {name: {"activ_enc": name} for name in ("Quad", "ScaledReLU")}
 ENCODERS |= {f"Fourier{x:g}": {"activ_enc": "Fourier", "enc_scale": x} for x in SCALES}
@@ -77,7 +82,7 @@ ENCODERS |= {f"Fourier{x:g}": {"activ_enc": "Fourier", "enc_scale": x} for x in 
 def mixed(encoder: str) -> dict[str, Kind]:
     """Beyond the paper: networks behind an encoder of `ENCODERS`, and their controls."""
     own, kinds = ENCODERS[encoder], dict[str, Kind]()
-    n_tasks = N_TASKS_EACH if encoder == STANDARD_MIX else N_TASKS_FEW
+    n_tasks = {STANDARD_MIX: N_TASKS_EACH, "Quad": N_TASKS}.get(encoder, N_TASKS_FEW)
     if encoder not in ("ReLU", "Quad"):  # the networks of the paper
         kinds |= {f"{name}_{encoder}": Kind(n_tasks, network=name, **own) for name in MIXED}
     if encoder != "ReLU":
@@ -100,11 +105,18 @@ class Product:
     script: str
     networks: tuple[tuple[str, tuple[int, ...]], ...]  # kind, n_tasks
     options: dict[str, Any]  # other than settings.MEASUREMENTS
+    runs: tuple[int, ...] = ()  # of these networks; none: all
 
 
-def measure(script: str, n_tasks: tuple[int, ...], *kinds: str, **options: Any) -> Product:
+def measure(
+    script: str,
+    n_tasks: tuple[int, ...],
+    *kinds: str,
+    runs: tuple[int, ...] = (),
+    **options: Any,
+) -> Product:
     """A `Product` of networks of several kinds."""
-    return Product(script, tuple((name, n_tasks) for name in kinds), options)
+    return Product(script, tuple((name, n_tasks) for name in kinds), options, runs)
 
 
 decode = functools.partial(measure, "generalize")  # r2 of x*, angles, abstraction measures
@@ -118,7 +130,7 @@ def analyze(n_task: int, kind: str) -> Product:
     script, keep = "analyze", (*portrait, "spectrum", "sheet")
     if KINDS[kind].settings.get("network") == "gpt-2":
         script, keep = "analyze_transformer", (*portrait, "rate_maps_end", "attention")
-    return measure(script, (n_task,), kind, keep=keep, n_fine=41)
+    return measure(script, (n_task,), kind, runs=RUNS, keep=keep, n_fine=41)
 
 
 def configs(kind: str, n_tasks: tuple[int, ...], **changes: Any) -> list[settings.Config]:
@@ -136,7 +148,8 @@ def configs(kind: str, n_tasks: tuple[int, ...], **changes: Any) -> list[setting
 def wanted(product: Product, kind: str, n_task: int) -> dict[str, Any]:
     """Settings of a measurement of these networks, other than settings.MEASUREMENTS."""
     curve = product.options.keys() & {"step", "stimulus"}
-    is_precise = product.script == "generalize" and n_task in KINDS[kind].many and not curve
+    is_fitted = product.options.get("decoder", "adam") in ("adam", "ridge") and not curve
+    is_precise = product.script == "generalize" and is_fitted and n_task in KINDS[kind].many
     return {**(MORE_TRIALS if is_precise else {}), **product.options}
 
 
@@ -161,32 +174,51 @@ class Figure:
         self.script = script  # in Figures/; '': Fig<name>
 
 
-FIG3A = decode(N_TASKS, "RNN")
+FIG3A, MEAN = decode(N_TASKS, "RNN"), decode(N_TASKS, "EncoderMean")
 RIDGE = decode(N_TASKS, "RNN", decoder="ridge")
 RNNS = analyze(24, "RNN"), analyze(2, "RNN")
-LEAN = {"save_decoders": False}  # of curves in time; they would be large
+LEAN: dict[str, Any] = {"save_decoders": False}  # of curves in time; they would be large
 EVERY_D = ("RNN", *(f"nDim{d}" for d in DIMS), "gpt-2", *(f"gpt-2_nDim{d}" for d in DIMS))
 MORE = decode(N_TASKS_MORE, "RNN"), decode(N_TASKS_MORE, "RNN", decoder="ridge")
 TIME = decode((24,), *ARCHITECTURES, decoder="ridge", step=STEPS, **LEAN)
-FREE, CUED = decode((24,), "Bound", stimulus=DURATIONS, **LEAN), decode((1,), "Context")
-BOUND = analyze(24, "Bound"), decode(N_TASKS, "Bound", "RNN")
-NOISE = decode((24,), "Gumbel", "Anisot", "Autocorr", "NoiseEnc")
-SIGMA = decode(N_TASKS_NOISE, *(f"Noise{noise}" for noise in NOISES))
+FREE = decode((24,), "Bound", "EncoderMean_Bound", stimulus=DURATIONS, **LEAN)
+CUED = decode((1,), "Context")
+BOUND = analyze(24, "Bound"), decode(N_TASKS, "Bound", "RNN", "EncoderMean_Bound", "EncoderMean")
+SHAPED, NOISY = ("Gumbel", "Anisot", "Autocorr", "NoiseEnc"), [f"Noise{noise}" for noise in NOISES]
+NOISE = decode((24,), *SHAPED, *(f"EncoderMean_{kind}" for kind in SHAPED), "EncoderMean")
+SIGMA = decode(N_TASKS_NOISE, *NOISY, *(f"EncoderMean_{kind}" for kind in NOISY), "EncoderMean")
 CORRELATED = decode((24,), *(f"Corr{corr:g}" for corr in CORRS))
-HIGHER, ALL = decode(N_TASKS_DIM, *EVERY_D), decode(N_TASKS, *ARCHITECTURES)
+HIGHER = decode(N_TASKS_DIM, *EVERY_D, *(f"EncoderMean_nDim{d}" for d in DIMS), "EncoderMean")
+ALL = decode(N_TASKS, *ARCHITECTURES)
+HIGH = [kind for kind in EVERY_D if "nDim" in kind]
+ONE = {"runs": (0,)}  # of conditions of which one network is shipped
 READ = (
-    *(measure("analyze_readouts", (n,), "RNN", keep=READOUTS) for n in (24, 6)),
+    *(measure("analyze_readouts", (n,), "RNN", runs=RUNS, keep=READOUTS) for n in (24, 6)),
     *(decode(N_TASKS, "RNN", "LSTM", decoder=decoder) for decoder in CLOSED),
+    decode(N_TASKS, *ARCHITECTURES, decoder="closed_fit"),
+    decode(N_TASKS, *ARCHITECTURES, decoder="ridge"),
     ALL,
-    RIDGE,
 )
-NOISY = [f"Noise{noise}" for noise in NOISES]
+ELSEWHERE = tuple(  # ridge and closed form in the other conditions
+    decode(n_tasks, *kinds, decoder=decoder, **ONE)
+    for decoder in ("ridge", "closed_fit")
+    for n_tasks, kinds in (
+        (N_TASKS, ("Quad",)),
+        ((24,), ("Gumbel", "Anisot", "Autocorr", *(f"Corr{corr:g}" for corr in CORRS))),
+        (N_TASKS_NOISE, NOISY),
+        (N_TASKS_DIM, HIGH),
+    )
+)
+ELSEWHERE += (
+    decode((24,), "NoiseEnc", "Multiply", "Bound", decoder="ridge", **ONE),
+    decode((1,), "Context", decoder="ridge", **ONE),
+)
 OPTIMAL = (
     ALL,
     optimal(N_TASKS, *ARCHITECTURES),
     optimal((24,), *ARCHITECTURES, stimulus=ASKED),
-    optimal(N_TASKS_NOISE, *NOISY),
-    optimal(N_TASKS_DIM, *(kind for kind in EVERY_D if "nDim" in kind)),
+    optimal(N_TASKS_NOISE, *NOISY, **ONE),
+    optimal(N_TASKS_DIM, *HIGH, **ONE),
 )
 NO_CODE = ("EncoderLast", *UNTRAINED, "Grid")
 CONTROLS = (
@@ -209,16 +241,19 @@ MIXING = (
     decode(N_TASKS_FEW, "RNN", "LSTM", "gpt-2", "EncoderMean", decoder="ridge"),
 )
 FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this order
-    "3a": Figure("r2 against N_task, ID and OOD, RNN", FIG3A, RIDGE),
-    "3bc": Figure("OOD r2 and angle between decoders, four architectures", ALL),
+    "3a": Figure("r2 against N_task, ID and OOD, RNN", FIG3A, RIDGE, MEAN),
+    "3bc": Figure("OOD r2 and angle between decoders, four architectures", ALL, MEAN),
     "Controls": Figure("no network, no training, labels that are not linear", *CONTROLS),
-    "Readouts": Figure("why the decoder plateaus; x* from the outputs", *READ),
+    "Readouts": Figure("why the decoder plateaus; x* from the outputs", *READ, *ELSEWHERE),
     "Optimal": Figure("networks against the optimal classifier (not in the paper)", *OPTIMAL),
     "2": Figure("one trial, state space, fixed points", *RNNS),
     "4": Figure("rate maps, RNN and GPT-2", analyze(24, "RNN"), analyze(24, "gpt-2")),
     "S2": Figure("eigenvalues at fixed points", *RNNS),
     "S11": Figure("amplification of time scales", *RNNS),
-    "S1": Figure("ReLU and quadratic encoder", decode(N_TASKS, "RNN", "Quad")),
+    "S1": Figure(
+        "ReLU and quadratic encoder",
+        decode(N_TASKS, "RNN", "Quad", "EncoderMean", "EncoderMean_Quad"),
+    ),
     "S6a": Figure("sparseness by architecture", sparse(N_TASKS, *ARCHITECTURES), script="FigS6"),
     "Time": Figure("r2 at each step of the trial (not in the paper)", TIME),
     "S4": Figure("non-linear boundaries", decode((24,), "Multiply"), analyze(24, "Multiply")),

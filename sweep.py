@@ -180,8 +180,7 @@ class Sweep:
         script = product.script
         results: dict[str, list[Path]] = {}
         for path, config in self.jobs[training].networks.items():
-            few = config["run"] in paper.RUNS or not script.startswith("analyze")
-            if config["n_task"] in n_tasks and few:
+            if config["n_task"] in n_tasks and config["run"] in (product.runs or [config["run"]]):
                 results.setdefault(paper.name_of(product, config, kind), []).append(path)
         where, *_ = results
         if script.startswith("analyze"):  # a folder of its own
@@ -203,11 +202,12 @@ class Sweep:
     # ------------------------------------------------------------ which of them are done
 
     def is_done(self, name: str) -> bool:
-        """Is nothing of a job left to do? Trainings are needless where their results are there."""
+        """Is nothing of a job left to do? Trainings are needless where results or networks are."""
         job = self.jobs[name]
         if job.networks:  # train.py itself looks which are there
             others = [other for other in self.jobs.values() if name in other.needs]
-            return not any(self.left_of(other) for other in others)
+            left = [(other, where) for other in others for where in self.left_of(other)]
+            return all(path.exists() for other, where in left for path in other.results[where])
         if job.results:
             return not self.left_of(job)
         shared = "claims.py", "verdicts.py", "intervals.py", "Figures/style.py"
