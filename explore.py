@@ -32,6 +32,7 @@ import tasks
 import theory
 import util
 from model import NETWORKS, Model
+from RNN import RecurrentNetwork
 from util import UserError
 
 ROOT = Path(__file__).resolve().parent
@@ -125,15 +126,15 @@ def closed_scales(model: Model, configs: list[settings.Config], config: Config) 
 
 
 def components(model: Model, task: tasks.EvidenceTask) -> Page:
-    """Principal components of noiseless trials over the square, all stimulus steps."""
-    x = study.square(N_GRID, 2, ends=True)
-    rates = model.represent(task.noiseless(x))[:, :, task.evidence_steps].numpy()
-    mean, axes, share = study.principal(rates)
-    return {
-        "mean": packed(mean[0]),
-        "axes": packed(study.three(axes[0])),
-        "share": study.three(share)[0].tolist(),
-    }
+    """Principal components of noiseless trials over the square, all stimulus steps.
+
+    Of a transformer the last step: during the stimulus it holds mostly the sample it sees.
+    """
+    steps = task.evidence_steps if isinstance(model.network, RecurrentNetwork) else slice(-1, None)
+    rates = model.represent(task.noiseless(study.square(N_GRID, 2, ends=True)))[:, :, steps]
+    mean, axes, share = study.principal(rates.numpy())
+    found = {"mean": packed(mean[0]), "axes": packed(study.three(axes[0]))}
+    return {**found, "share": study.three(share)[0].tolist()}
 
 
 def page_of(path: Path, config: Config) -> Page:
@@ -151,6 +152,7 @@ def page_of(path: Path, config: Config) -> Page:
         "file": path.name,
         **{key: own[key] for key in ("network", "n_neu", "n_task", "activation", "n_head")},
         "n_layer": own["n_layer"],
+        "recurrent": isinstance(network, RecurrentNetwork),
         "keep": getattr(network, "keep_r", 0),
         "alpha": getattr(network, "alpha", 1),
         "sd_net": getattr(network, "sigma", 0),

@@ -167,13 +167,14 @@ class Network {
   }
 
   // A trial with these samples. Per number of them seen, 0, 1, ...: `rates` then; `asked`, those at
-  // the end if the trial ended now; `mean`, the encoder's features averaged so far.
+  // the end if the trial ended now; `mean`, the encoder's features averaged so far. What a
+  // transformer holds at a step is mostly that step's sample: its `rates` are those asked.
   trial(samples, silent, draw) {
     let state = this.start(), mean = this.silence;
     const moments = [];
     const note = () => {
       const asked = this.ask(state, silent, draw);
-      moments.push({rates: state.rates, asked, mean});
+      moments.push({rates: this.recurrent ? state.rates : asked, asked, mean});
     };
     for (let i = 0; i < this.before; i++) {
       state = this.step(state, this.input(1, this.silence), silent, draw);
@@ -196,7 +197,8 @@ class Network {
       state = this.step(state, this.input(1, this.silence), silent);
     }
     for (let i = 0; i < n; i++) state = this.step(state, u, silent);
-    return {rates: state.rates, asked: this.ask(state, silent), mean};
+    const asked = this.ask(state, silent);
+    return {rates: this.recurrent ? state.rates : asked, asked, mean};
   }
 
   // First three principal components of a state.

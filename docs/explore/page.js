@@ -75,22 +75,25 @@ function* computeSheet() {
   now.sheet = {moments, places: moments.map(m => net.project(m.rates))};
 }
 
-// Units that fire, in the order of the direction of x* that they prefer, and their largest rate.
+// Units that respond, in the order of the direction of x* that they prefer, and the `ends` of their
+// rates. `late` are those that respond only when the network answers; they come last.
 function rateMaps(moments) {
-  const tops = [], angles = [], every = [...Array(at.net.n_neu).keys()];
+  const ends = [], angles = [], late = new Set(), every = [...Array(at.net.n_neu).keys()];
+  const span = ([low, high]) => high - low > 1e-6 * Math.max(Math.abs(low), Math.abs(high));
+  const endsOf = values => [Math.min(...values), Math.max(...values)];
   for (const unit of every) {
-    let [top, a, b] = [0, 0, 0];
-    moments.forEach(({rates, asked}, k) => {
-      const [x1, x2] = gridPoint(k);
-      top = Math.max(top, Math.abs(rates[unit]), 1e-9 * Math.abs(asked[unit]));
-      a += rates[unit] * x1; b += rates[unit] * x2;
-    });
-    tops.push(top);
-    angles.push(Math.atan2(b, a));
+    if (!span(endsOf(moments.map(({rates}) => rates[unit])))) late.add(unit);
+    const values = moments.map(moment => (late.has(unit) ? moment.asked : moment.rates)[unit]);
+    const along = i => values.reduce((sum, v, k) => sum + v * gridPoint(k)[i], 0);
+    ends.push(endsOf(values));
+    angles.push(Math.atan2(along(1), along(0)) + (late.has(unit) ? 9 : 0));
   }
-  const order = every.filter(unit => tops[unit]).sort((u, v) => angles[u] - angles[v]);
-  return {tops, order, signed: moments.some(m => m.rates.some(r => r < -1e-6))};
+  const order = every.filter(unit => span(ends[unit])).sort((u, v) => angles[u] - angles[v]);
+  return {ends, order, late};
 }
+
+const rateOf = (moment, unit) => (now.maps.late.has(unit) ? moment.asked : moment.rates)[unit];
+const brightness = (rate, [low, high]) => Math.min(1, Math.max(0, (rate - low) / (high - low)));
 
 // Turn so that as much of the sheet as possible is seen.
 function face(places) {
@@ -164,7 +167,7 @@ function changedNetwork() {
 
 // ------------------------------------------------------------------ drawing
 
-let colors = {}, dirty = true, atlas = null;
+let colors = {}, dirty = true, ticked = false, atlas = null;
 const changed = () => { dirty = true; };
 const panels = {};
 const FONT = '12px Inter, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
@@ -254,8 +257,8 @@ function paintSquare(panel, {to, unit}) {
   c.strokeStyle = colors.muted;
   c.lineWidth = 1;
   c.strokeRect(left, top, unit, unit);
-  text(c, 'x₁', left + unit / 2, top + unit + 13);
-  text(c, 'x₂', left - 13, top + unit / 2);
+  text(c, 'x₁', left + unit / 2, top + unit + 20);
+  text(c, 'x₂', left - 20, top + unit / 2);
 }
 
 const sideOf = (i, [x, y]) => at.net.normals[2 * i] * x + at.net.normals[2 * i + 1] * y > 0;
@@ -270,12 +273,18 @@ function moment() {
 function paintEvidence(panel) {
   const {c} = panel, view = plane(panel), {to, unit} = view, {t, u, f} = moment();
   paintSquare(panel, view);
+  const lines = {plain: [], wrong: [], chosen: []};
   for (let i = 0; i < at.net.n_task; i++) {
-    const [a, b] = [at.net.normals[2 * i], at.net.normals[2 * i + 1]];
-    const reach = 0.5 / Math.max(Math.abs(a), Math.abs(b)), ends = [[b * reach, -a * reach], [-b * reach, a * reach]];
-    const wrong = now.logits[t] && t > 0 && said(i, t) !== sideOf(i, at.x);
-    const [color, width] = i === at.task ? [colors.ink, 2] : wrong ? [colors.wrong, 1.5] : [alpha(colors.muted, 0.28), 1];
-    if (!at.silentTasks.has(i) || i === at.task) line(c, ends.map(to), color, width);
+    const [a, b] = [at.net.normals[2 * i], at.net.normals[2 * i + 1]], reach = 0.5 / Math.max(Math.abs(a), Math.abs(b));
+    const wrong = now.logits[t] && t > 0 && said(i, t) !== sideOf(i, at.x), chosen = i === at.task;
+    if (chosen || !at.silentTasks.has(i)) lines[chosen ? 'chosen' : wrong ? 'wrong' : 'plain'].push([b * reach, -a * reach]);
+  }
+  const looks = {plain: [alpha(colors.muted, 0.28), 1], wrong: [colors.wrong, 1.5], chosen: [colors.ink, 2]};
+  for (const [kind, ends] of Object.entries(lines)) {
+    c.beginPath();
+    for (const [x, y] of ends) { c.moveTo(...to([x, y])); c.lineTo(...to([-x, -y])); }
+    [c.strokeStyle, c.lineWidth] = looks[kind];
+    c.stroke();
   }
   now.samples.slice(0, u).forEach((sample, i) => {
     const age = at.clock - i;
@@ -334,7 +343,9 @@ function rotate([a, b, z], yaw, pitch) {
   return [x, z * Math.cos(pitch) + y * Math.sin(pitch), y * Math.cos(pitch) - z * Math.sin(pitch)];
 }
 
-// Principal components -> pixels and depth, seen from `yaw` and `pitch`.
+// Principal components -> pixels and depth. The view sways as the trial goes on, to show depth.
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+const yaw = () => at.yaw + (calm.matches ? 0 : 0.35 * Math.sin(2 * Math.PI * at.clock / at.n));
 function camera({w, h}) {
   const every = [...now.sheet.places, ...now.places], mid = [0, 1, 2].map(k => {
     const values = every.map(p => p[k]);
@@ -343,7 +354,7 @@ function camera({w, h}) {
   const reach = Math.max(...every.map(p => Math.hypot(...p.map((v, k) => v - mid[k])))) || 1;
   const unit = Math.min(0.46 * w, 0.6 * h) / reach;
   return p => {
-    const [x, y, depth] = rotate(p.map((v, k) => v - mid[k]), at.yaw, at.pitch);
+    const [x, y, depth] = rotate(p.map((v, k) => v - mid[k]), yaw(), at.pitch);
     return [w / 2 + unit * x, h / 2 - unit * y, depth];
   };
 }
@@ -351,9 +362,9 @@ function camera({w, h}) {
 // Which way the components run, in a corner.
 function paintAxes({c, h}) {
   [0, 1, 2].forEach(k => {
-    const [x, y] = rotate([0, 1, 2].map(i => Number(i === k)), at.yaw, at.pitch), from = [34, h - 30];
+    const [x, y] = rotate([0, 1, 2].map(i => Number(i === k)), yaw(), at.pitch), from = [34, h - 30];
     line(c, [from, [from[0] + 20 * x, from[1] - 20 * y]], colors.muted, 1);
-    text(c, `PC${k + 1}`, from[0] + 30 * x, from[1] - 27 * y, {font: FONT.replace('12', '10')});
+    if (Math.hypot(x, y) > 0.4) text(c, `PC${k + 1}`, from[0] + 30 * x, from[1] - 27 * y, {font: FONT.replace('12', '10')});
   });
 }
 
@@ -425,12 +436,11 @@ function paintIcon(c, x, y, r, i, off) {
   dot(c, [x, y], r, null, alpha(colors.muted, off ? 0.25 : 0.8), 1);
 }
 
-// Dark to bright for rates that are never negative; blue, grey, orange where some are.
+// From dark to bright.
 const MAGMA = [[8, 6, 28], [66, 15, 117], [143, 41, 128], [221, 74, 104], [254, 159, 109], [252, 253, 191]];
-const SIGNED = [[69, 170, 242], [24, 90, 160], [38, 40, 46], [170, 84, 20], [253, 174, 97]];
-function shade(value, scale) {
-  const position = Math.min(Math.max(value, 0), 1) * (scale.length - 1), i = Math.min(Math.floor(position), scale.length - 2);
-  return mix(scale[i], scale[i + 1], position - i);
+function shade(value) {
+  const position = value * (MAGMA.length - 1), i = Math.min(Math.floor(position), MAGMA.length - 2);
+  return mix(MAGMA[i], MAGMA[i + 1], position - i);
 }
 
 function tiles({w, h}) {
@@ -450,13 +460,12 @@ function tiles({w, h}) {
 
 // All rate maps side by side, drawn once.
 function drawAtlas() {
-  const {order, tops, signed} = now.maps, {moments} = now.sheet, canvas = document.createElement('canvas');
+  const {order, ends} = now.maps, {moments} = now.sheet, canvas = document.createElement('canvas');
   canvas.width = N_GRID * order.length;
   canvas.height = N_GRID;
   const c = canvas.getContext('2d'), image = c.createImageData(canvas.width, N_GRID);
-  order.forEach((unit, place) => moments.forEach(({rates}, k) => {
-    const value = rates[unit] / (tops[unit] || 1), row = N_GRID - 1 - (k % N_GRID);
-    const color = signed ? shade((value + 1) / 2, SIGNED) : shade(value, MAGMA);
+  order.forEach((unit, place) => moments.forEach((moment, k) => {
+    const color = shade(brightness(rateOf(moment, unit), ends[unit])), row = N_GRID - 1 - (k % N_GRID);
     image.data.set([...color, 255], 4 * (row * canvas.width + place * N_GRID + Math.floor(k / N_GRID)));
   }));
   c.putImageData(image, 0, 0);
@@ -467,12 +476,12 @@ function paintUnits(panel) {
   const {c} = panel, {t, u, f} = moment();
   if (!now.sheet) { note(panel, 'computing …'); return; }
   atlas = atlas || drawAtlas();
-  const {size, at: corner} = tiles(panel), inner = size - 3, {order, tops} = now.maps;
-  const rates = mix(now.moments[t].rates, now.moments[u].rates, f);
+  const {size, at: corner} = tiles(panel), inner = size - 3, {order, ends} = now.maps;
   c.imageSmoothingEnabled = false;
   order.forEach((unit, i) => {
-    const [x, y] = corner(i), lit = tops[unit] ? Math.min(1, Math.abs(rates[unit]) / tops[unit]) : 0;
-    c.globalAlpha = 0.25 + 0.75 * lit;
+    const [x, y] = corner(i), rate = lerp(rateOf(now.moments[t], unit), rateOf(now.moments[u], unit), f);
+    const lit = brightness(rate, ends[unit]);
+    c.globalAlpha = 0.4 + 0.6 * lit;
     c.drawImage(atlas, i * N_GRID, 0, N_GRID, N_GRID, x + 1.5, y + 1.5, inner, inner);
     c.globalAlpha = 1;
     const here = [x + 1.5 + inner * (at.x[0] + 0.5), y + 1.5 + inner * (0.5 - at.x[1])];
@@ -497,13 +506,19 @@ function paintMap(panel) {
   if (!placed[0]) { note(panel, 'Fewer than two boundaries:', 'x* cannot be read off.'); return; }
   const inside = k => at.held < 4 && gridPoint(k).every(
     (v, i) => (at.held & (i ? 1 : 2) ? v >= -1e-9 : v <= 1e-9));
-  for (const held of [false, true]) placed.forEach((from, k) => {
-    const others = [k % N_GRID + 1 < N_GRID ? k + 1 : -1, k + N_GRID < placed.length ? k + N_GRID : -1];
-    for (const other of others) if (other >= 0 && (inside(k) && inside(other)) === held) {
-      line(c, [from, placed[other]].map(view.to), held ? colors.decoded : alpha(colors.seen, 0.75), held ? 1.5 : 1);
-    }
-  });
-  const end = at.net.decode({...now.moments[at.n]}, at.n, options());
+  for (const held of [false, true]) {
+    c.beginPath();
+    placed.forEach((from, k) => {
+      const others = [k % N_GRID + 1 < N_GRID ? k + 1 : -1, k + N_GRID < placed.length ? k + N_GRID : -1];
+      for (const other of others) if (other >= 0 && (inside(k) && inside(other)) === held) {
+        c.moveTo(...view.to(from));
+        c.lineTo(...view.to(placed[other]));
+      }
+    });
+    Object.assign(c, {strokeStyle: held ? colors.decoded : alpha(colors.seen, 0.75), lineWidth: held ? 1.5 : 1});
+    c.stroke();
+  }
+  const end = at.net.decode(now.moments[at.n], at.n, options());
   dot(c, view.to(end), 6, colors.decoded, colors.panel, 2);
   star(c, view.to(at.x), 9);
 }
@@ -542,7 +557,7 @@ function sayStatus() {
   const {t} = moment(), words = [], y = now.path[t], {net} = at;
   const count = t === 1 ? '1 sample' : `${t} samples`;
   if (y) {
-    words.push(`After <b>${count}</b>, x* as read off the network is off by <b>${off(y, at.x)}</b>`
+    words.push(`After <b>${count}</b>, x* as read off ${at.readout === 'encoder' ? 'the encoder’s mean' : 'the network'} is off by <b>${off(y, at.x)}</b>`
       + (t ? `; the best guess from the samples by ${off(now.best[t].guess, at.x)}.` : '.'));
   } else words.push(`After <b>${count}</b>: x* cannot be read off fewer than two boundaries.`);
   if (now.logits[t] && t) {
@@ -577,9 +592,10 @@ function sayNumbers() {
 
 function saySelected() {
   const {t} = moment(), {net} = at;
-  const unit = now.sheet && at.unit >= 0 ? now.maps.order[at.unit] : -1, fire = now.maps ? now.maps.order.length : 0;
-  $('unit-said').textContent = !now.sheet ? '' : unit < 0 ? `${fire} of ${net.n_neu} units fire.` : `Unit ${unit}${at.silentUnits.has(unit) ? ', silenced'
-    : `: rate ${now.moments[t].rates[unit].toFixed(2)}, at most ${now.maps.tops[unit].toFixed(2)}`}`;
+  const unit = now.sheet && at.unit >= 0 ? now.maps.order[at.unit] : -1;
+  const many = now.maps ? now.maps.order.length : 0, late = now.maps ? now.maps.order.filter(u => now.maps.late.has(u)).length : 0;
+  $('unit-said').textContent = !now.sheet ? '' : unit < 0 ? `${many} of ${net.n_neu} units respond to x*${late ? `, the last ${late} only when the network answers` : ''}.` : `Unit ${unit}${at.silentUnits.has(unit) ? ', silenced'
+    : `: rate ${rateOf(now.moments[t], unit).toFixed(2)}${now.maps.late.has(unit) ? ' in its answer' : ''}, of ${now.maps.ends[unit].map(v => v.toFixed(2)).join(' to ')}`}`;
   if (at.task < 0 || !now.outputs[t]) { $('task-said').textContent = ''; return; }
   const [a, b] = [net.normals[2 * at.task], net.normals[2 * at.task + 1]], degrees = Math.atan2(b, a) * 180 / Math.PI;
   $('task-said').textContent = `Task ${at.task + 1}: is x* on the side of ${degrees.toFixed(0)}°? `
@@ -635,7 +651,8 @@ function choose(net) {
   now.sheet = atlas = null;
   const accents = {RNN: '#0072b2', LSTM: '#b84f00', GRU: '#946300', 'gpt-2': '#7b3294'};
   document.documentElement.style.setProperty('--accent', accents[net.network]);
-  $('share').textContent = ` (${(100 * net.pca.share.reduce((a, b) => a + b, 0)).toFixed(0)} % of the variance)`;
+  const share = 100 * net.pca.share.reduce((sum, part) => sum + part, 0);
+  $('share').textContent = ` (${share.toFixed(0)} % of the variance)${net.recurrent ? '' : ', when it answers'}`;
   fillReadouts();
   showValues();
   changedNetwork();
@@ -762,26 +779,25 @@ function connectPanels() {
 // ------------------------------------------------------------------ the clock
 
 let before = 0;
-const calm = matchMedia('(prefers-reduced-motion: reduce)');
 function frame(time) {
   const passed = Math.min(0.1, (time - before) / 1000);
   before = time;
   if (at.playing) {
     at.clock = Math.min(at.n, at.clock + passed * Math.max(3, at.n / 7));
-    if (!calm.matches) at.yaw += 0.15 * passed;
     if (at.clock >= at.n) play(false);
-    dirty = true;
+    ticked = true;
   }
-  if (dirty) {
-    dirty = false;
-    for (const panel of Object.values(panels)) {
+  if (dirty || ticked) {
+    for (const [name, panel] of Object.entries(panels)) {
+      if (!dirty && name === 'map') continue;  // it knows no clock
       panel.c.clearRect(0, 0, panel.w, panel.h);
       panel.paint(panel);
     }
     $('clock').value = at.clock;
     sayStatus();
     saySelected();
-    sayNumbers();
+    if (dirty) sayNumbers();
+    dirty = ticked = false;
   }
   requestAnimationFrame(frame);
 }
