@@ -4,11 +4,11 @@
     python explore.py Networks/NoLeak/*run0.pth mine/*.pth --out mine.html
 
 The page is one file that needs only a browser. It holds the weights and computes every step itself
-(docs/explore/network.js). This script adds what has to be fitted: linear decoders of x*, one without
-each quadrant and one with all, as `generalize.py` fits them with the same settings; the scale of the
-closed form (docs/protocol.md, Theory); principal components. docs/explore.png is a picture of it:
+(docs/explore/network.js). This script adds what has to be fitted: linear decoders of x*, one
+without each quadrant and one with all, as `generalize.py` fits them; the scale of the closed form
+(docs/protocol.md, Theory); principal components. Its picture, docs/explore.png:
 
-    chromium --headless --hide-scrollbars --window-size=1280,1130 --virtual-time-budget=20000 \
+    chromium --headless --hide-scrollbars --window-size=1280,1325 --virtual-time-budget=20000 \
         --screenshot=docs/explore.png docs/explore.html
 """
 
@@ -57,6 +57,7 @@ class Config:
 
 
 N_GRID = 11  # x* along each factor of the sheet whose principal components are shown
+SOURCES = "network.js", "panels.js", "page.js"  # of docs/explore, inside page.html
 SQUASH = {"ReLU": "relu", "Quad": "square"}  # non-linearity of the encoder
 READOUTS = {"adam": decoders.fit_adam, "ridge": decoders.fit_ridge}
 Page = dict[str, Any]  # what goes into the page as JSON
@@ -188,7 +189,7 @@ def html(networks: list[Page]) -> str:
     text = (folder / "page.html").read_text()
     constants = {"n_grid": N_GRID, "probit": theory.probit_constant(), "networks": networks}
     data = json.dumps(constants).replace("<", "\\u003c")
-    for name in ("network.js", "page.js"):
+    for name in SOURCES:
         text = text.replace(f"/* {name} */", (folder / name).read_text())
     return text.replace("/* data */", data)
 

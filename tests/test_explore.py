@@ -1,5 +1,6 @@
 """explore.py: its page, in a real browser."""
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -33,7 +34,6 @@ TINY = {  # every kind of network, and of trial
     "gpt": {"network": "gpt-2"},
     "deep": {"network": "gpt-2", "n_layer": 2, "n_head": 2},
 }
-FEW = ("--n_batch", 96, "--n_ridge", 200)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,8 @@ def nets(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page_file(nets):
     """The page of all of them, and of a trained one."""
-    config = explore.Config((str(nets), str(TRAINED)), out=nets / "page.html", n_batch=96)
+    few = explore.Config(n_batch=96, n_ridge=200, n_test=200)
+    config = dataclasses.replace(few, networks=(str(nets), str(TRAINED)), out=nets / "page.html")
     explore.main(config)
     return config.out
 
@@ -96,7 +97,7 @@ def test_networks_run_as_in_pytorch(open_page, nets):
     for name in TINY:
         model, (config,) = checkpoint.load_ensemble([nets / f"{name}0.pth"])
         shown = tasks.make_task(config).decoding_task(range(4))
-        inputs, _, x = batches.sample([shown], [util.generator(0)], 1)
+        inputs, *_ = batches.sample([shown], [util.generator(0)], 1)
         rates = model.represent(inputs)
         found = page.evaluate(
             """([name, inputs, samples]) => {
@@ -107,7 +108,11 @@ def test_networks_run_as_in_pytorch(open_page, nets):
                 const logits = rates.map(rates => [...net.logits(rates)]);
                 return [rates.map(rates => [...rates]), logits, [...end], [...quiet]];
             }""",
-            [name, inputs[0, 0].tolist(), inputs[0, 0, shown.evidence_steps, shown.n_fix :].tolist()],
+            [
+                name,
+                inputs[0, 0].tolist(),
+                inputs[0, 0, shown.evidence_steps, shown.n_fix :].tolist(),
+            ],
         )
         still = shown.noiseless(inputs[:, :, shown.evidence_steps.start, shown.evidence])
         want = rates[0, 0], model.readout(rates)[0, 0], rates[0, 0, -1], model.represent_last(still)
@@ -119,7 +124,7 @@ def test_networks_run_as_in_pytorch(open_page, nets):
 def test_decoded_r2_is_that_of_generalize(open_page, script, tmp_path):
     """Within the error of the page's trials; the table's number stands in the page as it is."""
     out = tmp_path / "results.csv"
-    given = "--decoder", "ridge", "--n_fit", 1, "--out", out
+    given = "--decoder", "ridge", "--n_fit", 1, "--n_ridge", 200, "--n_test", 200, "--out", out
     code, _, err = script("generalize", "--networks", TRAINED, *given)
     assert code == 0, err
     page, rows = open_page(), table.read(out)
@@ -127,8 +132,8 @@ def test_decoded_r2_is_that_of_generalize(open_page, script, tmp_path):
     page.select_option("#readout", "ridge")
     page.wait_for_function("now.score")
     for held in range(5):
-        measure = "quadrant" if held < 4 else "ID"
-        right = rows.query("measure == @measure and split == @held % 4")["r2"].item()
+        of_held = rows.query(f"measure == '{'quadrant' if held < 4 else 'ID'}'")
+        right = of_held.query("split == @held % 4")["r2"].item()
         page.check(f"#held input[value='{held}']", force=True)
         assert abs(page.evaluate("at.net.decoders.ridge.r2[at.held]") - right) < 2e-3
         found = page.evaluate("now.score[at.held < 4 ? 'held' : 'seen'].at(-1)")
@@ -169,7 +174,9 @@ def test_it_plays_and_answers_to_keys_and_pointer(open_page):
     page.evaluate(f"at.unit = {strongest} - 1")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    silenced = page.evaluate("[[...at.silentUnits], now.moments[at.n].asked[[...at.silentUnits][0]]]")
+    silenced = page.evaluate(
+        "[[...at.silentUnits], now.moments[at.n].asked[[...at.silentUnits][0]]]"
+    )
     assert len(silenced[0]) == 1 and silenced[1] == 0
     assert page.evaluate("now.path[at.n]") != intact
     page.wait_for_function("document.querySelector('#status').innerText.includes('1 unit')")
@@ -226,6 +233,6 @@ def test_the_shipped_page_is_there_and_light():
     page = ROOT / "docs/explore.html"
     assert page.stat().st_size < 6e6 and (ROOT / "docs/explore.png").exists()
     text = page.read_text()
-    for name in ("network.js", "page.js"):
+    for name in explore.SOURCES:
         assert (ROOT / "docs/explore" / name).read_text() in text, "run explore.py again"
     assert not any(word in text for word in ("http://", "https://", " src="))

@@ -52,6 +52,11 @@ class Network {
     this.kind = {RNN: this.rnn, LSTM: this.lstm, GRU: this.gru, 'gpt-2': this.gpt}[this.network];
   }
 
+  // c_i, of task i.
+  normal(i) {
+    return [this.normals[2 * i], this.normals[2 * i + 1]];
+  }
+
   // What the encoder makes of x.
   encode(x) {
     if (!this.squash) return x;
@@ -204,10 +209,11 @@ class Network {
   // First three principal components of a state.
   project(rates) {
     const {mean, axes} = this.pca;
-    return [0, 1, 2].map(k => rates.reduce((sum, r, i) => sum + (r - mean[i]) * axes[3 * i + k], 0));
+    const along = k => rates.reduce((sum, r, i) => sum + (r - mean[i]) * axes[3 * i + k], 0);
+    return [0, 1, 2].map(along);
   }
 
-  // `n` noisy samples of x*; `draw` gives standard normal numbers, `uniform` those for Gumbel noise.
+  // `n` noisy samples of x*; `draw` gives standard normal numbers, `uniform` is for Gumbel noise.
   sample(x, n, sigma, {draw, uniform}) {
     const {ratio, ar, gumbel} = this.noise, samples = [];
     let last = null;
@@ -226,8 +232,9 @@ class Network {
     return ar && t > 1 ? (t - (t - 2) * ar) / (1 + ar) : t;
   }
 
-  // The best observer after t samples, its prior uniform on the square: `mean` and `sd` of what they
-  // say without the prior, `guess`, the posterior mean, and `outputs`, what the network should say.
+  // The best observer after t samples, its prior uniform on the square: `mean` and `sd` of what
+  // they say without the prior, `guess`, the posterior mean, and `outputs`, what the network should
+  // say.
   best(samples, t, sigma) {
     const {ratio, ar, gumbel} = this.noise, mean = [0, 0];
     if (!t) return {mean: null, sd: null, guess: [0, 0], outputs: this.idealOutputs(samples, 0)};
@@ -245,12 +252,17 @@ class Network {
 
   // Phi(c_i . mean / sd_i); with free reaction time, sums of evidence, held where they cross.
   idealOutputs(samples, t, mean, sd) {
-    const {normals: c, bound} = this;
+    const {bound} = this;
     return Array.from({length: this.n_task}, (_, i) => {
-      const [a, b] = [c[2 * i], c[2 * i + 1]];
-      if (!bound) return t ? ndtr((a * mean[0] + b * mean[1]) / Math.hypot(a * sd[0], b * sd[1])) : 0.5;
+      const [a, b] = this.normal(i);
+      if (!bound) {
+        const spread = t ? Math.hypot(a * sd[0], b * sd[1]) || 1e-9 : 1;
+        return t ? ndtr((a * mean[0] + b * mean[1]) / spread) : 0.5;
+      }
       let sum = 0;
-      for (let k = 0; k < t && Math.abs(sum) < bound; k++) sum += samples[k][1] + a / b * samples[k][0];
+      for (let k = 0; k < t && Math.abs(sum) < bound; k++) {
+        sum += samples[k][1] + a / b * samples[k][0];
+      }
       return Math.min(bound, Math.max(-bound, sum));
     });
   }
@@ -277,7 +289,7 @@ class Network {
     let [aa, ab, bb, ay, by] = [0, 0, 0, 0, 0];
     logits.forEach((z, i) => {
       if (silentTasks && silentTasks.has(i)) return;
-      const [a, b] = [this.normals[2 * i], this.normals[2 * i + 1]], {ratio} = this.noise;
+      const [a, b] = this.normal(i), {ratio} = this.noise;
       const y = this.gain * z / PROBIT * Math.hypot(a * ratio[0], b * ratio[1]);
       aa += a * a; ab += a * b; bb += b * b; ay += a * y; by += b * y;
     });
