@@ -66,7 +66,7 @@ Page = dict[str, Any]  # what goes into the page as JSON
 def packed(values: Any) -> Page:
     """An array as its shape and its numbers in single precision, base64."""
     array = np.ascontiguousarray(values, dtype="<f4")
-    return {"shape": array.shape, "data": base64.b64encode(array.tobytes()).decode()}
+    return {"shape": list(array.shape), "data": base64.b64encode(array.tobytes()).decode()}
 
 
 def check(path: Path, config: settings.Config) -> None:
@@ -138,6 +138,12 @@ def components(model: Model, task: tasks.EvidenceTask) -> Page:
     return {**found, "share": study.three(share)[0].tolist()}
 
 
+def weights_of(model: Model) -> Page:
+    """Parameters of encoder, network and readout by name, (in, out)."""
+    parts = [dict(part.named_parameters()) for part in model.parts.values()]
+    return {name: packed(value[0]) for part in parts for name, value in part.items()}
+
+
 def page_of(path: Path, config: Config) -> Page:
     """Everything the page needs of one network."""
     model, configs = checkpoint.load_ensemble([path], config.assume)
@@ -175,12 +181,7 @@ def page_of(path: Path, config: Config) -> Page:
         found["decoders"]["encoder"] = encoder_mean(model, configs, config)
     if model.readout is not None and not free and np.linalg.matrix_rank(task.normals) == 2:
         found["closed"] = closed_scales(model, configs, config)
-    found["weights"] = {
-        name: packed(parameter[0])
-        for part in model.parts.values()
-        for name, parameter in part.named_parameters()
-    }
-    return found
+    return {**found, "weights": weights_of(model)}
 
 
 def html(networks: list[Page]) -> str:

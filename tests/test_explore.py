@@ -1,6 +1,7 @@
 """explore.py: its page, in a real browser."""
 
 import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -229,10 +230,15 @@ def test_bad_input_is_one_clear_line(script, nets, tmp_path):
         assert code == 2 and one_line(err) and words in err, err
 
 
-def test_the_shipped_page_is_there_and_light():
+def test_the_shipped_page_is_made_of_the_shipped_networks():
+    """Of these sources too; it is small, and loads nothing."""
     page = ROOT / "docs/explore.html"
-    assert page.stat().st_size < 6e6 and (ROOT / "docs/explore.png").exists()
     text = page.read_text()
-    for name in explore.SOURCES:
-        assert (ROOT / "docs/explore" / name).read_text() in text, "run explore.py again"
-    assert not any(word in text for word in ("http://", "https://", " src="))
+    assert len(text) < 6e6 and not any(word in text for word in ("http://", "https://", " src="))
+    networks = json.loads(text.split('id="data">')[1].split("</script>")[0])["networks"]
+    assert explore.html(networks) == text, "run explore.py again"
+    assert len(networks) == len(explore.DEFAULT)
+    for network, path in zip(networks, explore.DEFAULT, strict=True):
+        model, (config,) = checkpoint.load_ensemble([ROOT / "Networks" / f"{path}_run0.pth"])
+        assert network["n_task"] == config["n_task"]
+        assert network["weights"] == explore.weights_of(model), "run explore.py again"

@@ -107,9 +107,10 @@ function face(places) {
     const from = (k, m) => [0, 1].map(i => seen[m][i] - seen[k][i]);
     let area = 0;
     for (let k = 0; k + N_GRID + 1 < seen.length; k++) {
-      if (k % N_GRID < N_GRID - 1) area += cross(from(k, k + N_GRID + 1), from(k + 1, k + N_GRID));
+      if (k % N_GRID === N_GRID - 1) continue;
+      area += Math.abs(cross(from(k, k + N_GRID + 1), from(k + 1, k + N_GRID)));
     }
-    if (Math.abs(area) > most) [most, at.yaw, at.pitch] = [Math.abs(area), yaw, pitch];
+    if (area > most) [most, at.yaw, at.pitch] = [area, yaw, pitch];
   }
 }
 
@@ -192,7 +193,7 @@ function sayStatus() {
     const many = (n, word) => (n ? [`${n} ${word}${n > 1 ? 's' : ''}`] : []);
     const silenced = [...many(at.silentUnits.size, 'unit'), ...many(at.silentTasks.size, 'task')];
     const intact = off(now.intact[t], at.x);
-    words.push(`Silenced: ${silenced.join(' and ')}; without that, off by ${intact}.`);
+    words.push(`${silenced.join(' and ')} silenced; before, off by ${intact}.`);
   }
   if (words.join(' ') !== sayStatus.last) $('status').innerHTML = sayStatus.last = words.join(' ');
   $('seen').textContent = `${t} of ${at.n} sample${at.n > 1 ? 's' : ''}`;

@@ -200,12 +200,15 @@ function camera({w, h}) {
 
 // Which way the components run, in a corner.
 function paintAxes({c, h}) {
+  const named = [];
   [0, 1, 2].forEach(k => {
-    const unit = [0, 1, 2].map(i => Number(i === k)), from = [34, h - 30];
-    const [x, y] = rotate(unit, yaw(), at.pitch), font = FONT.replace('12', '10');
-    line(c, [from, [from[0] + 20 * x, from[1] - 20 * y]], colors.muted, 1);
+    const unit = [0, 1, 2].map(i => Number(i === k)), [left, low] = [34, h - 30];
+    const [x, y] = rotate(unit, yaw(), at.pitch), place = [left + 30 * x, low - 27 * y];
+    line(c, [[left, low], [left + 20 * x, low - 20 * y]], colors.muted, 1);
+    if (named.some(other => Math.hypot(other[0] - place[0], other[1] - place[1]) < 18)) return;
     if (Math.hypot(x, y) < 0.6) return;
-    text(c, `PC${k + 1}`, from[0] + 30 * x, from[1] - 27 * y, {font});
+    named.push(place);
+    text(c, `PC${k + 1}`, ...place, {font: FONT.replace('12', '10')});
   });
 }
 
