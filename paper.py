@@ -1,6 +1,7 @@
 """The paper's figures as data: which networks, what is measured on them, which script draws.
 
-`KINDS` are the methods: settings that differ from settings.PAPER, and N_task; five runs of each.
+`KINDS` are the methods: settings that differ from settings.PAPER, and N_task. There are five runs
+of each, and ten of the networks of Figures 3a to 3c and of their controls.
 `FIGURES` name the measurements. sweep.py does all of it; nothing here runs anything.
 """
 
@@ -11,7 +12,8 @@ from typing import Any
 import settings
 import table
 
-RUNS = (0, 1, 2, 3, 4)
+RUNS, MORE_RUNS = (0, 1, 2, 3, 4), tuple(range(10))
+MORE_TRIALS = {"n_fit": 20, "n_test": 4000}  # of decoders where there are more runs
 N_TASKS = (2, 3, 6, 12, 24)
 N_TASKS_MORE = (48, 96, 192)  # Figure 3a goes on to these
 N_TASKS_DIM = (3, 6, 9, 12)  # Figure 5b
@@ -21,31 +23,36 @@ NOISES = (1, 3, 4, 6)  # n_sd_in, sigma = 0.1, 0.3, 0.4, 0.6; 0.2 is Figure 3a
 CORRS = (0.2, 0.4, 0.6, 0.8, 1.0)  # 0 is Figure 3a
 DURATIONS = tuple(range(500, 5001, 500))  # ms, Figure 5a: 5 to 50 steps
 STEPS = tuple(range(2, 23))  # of a trial of 22, from the first with evidence
+MIXED = ("RNN", "LSTM", "gpt-2")  # architectures beyond the paper
 ARCHITECTURES = ("RNN", "NoLeak", "LSTM", "gpt-2")
+SCALES = (0.5, 0.25, 0.18, 0.12, 0.08)  # enc_scale, beyond the paper
+STANDARD_MIX, N_TASKS_EACH = "Fourier0.12", (1, 2, 3, 6, 12, 24)
+N_TASKS_FEW = (2, 6, 24)  # of the other encoders beyond the paper
 
 
 class Kind:
     """Networks of one folder below Networks/."""
 
-    def __init__(self, *ensembles: tuple[int, ...], **settings: Any):
+    def __init__(self, *ensembles: tuple[int, ...], many: bool = False, **settings: Any):
         self.ensembles = ensembles  # N_task of those trained together, for each training
         self.settings = settings  # what differs from settings.PAPER
+        self.many = ensembles[0] if many else ()  # N_task of which there are more runs and fits
 
 
 UNTRAINED = tuple(f"Untrained_{name}" for name in ARCHITECTURES)
 HIGH_DIM = {"task": "LinearClassificationHighDim"}
 KINDS = {
-    "RNN": Kind(N_TASKS, (9,), *((n,) for n in N_TASKS_MORE)),
-    "NoLeak": Kind(N_TASKS, leaky=False),
-    "LSTM": Kind(N_TASKS, network="LSTM"),
-    "gpt-2": Kind(N_TASKS, (9,), network="gpt-2"),
+    "RNN": Kind(N_TASKS, (9,), *((n,) for n in N_TASKS_MORE), many=True),
+    "NoLeak": Kind(N_TASKS, many=True, leaky=False),
+    "LSTM": Kind(N_TASKS, many=True, network="LSTM"),
+    "gpt-2": Kind(N_TASKS, (9,), many=True, network="gpt-2"),
     "Quad": Kind(N_TASKS, activ_enc="Quad"),
-    "EncoderMean": Kind(N_TASKS, network="encoder-mean"),
-    "EncoderLast": Kind((24,), network="encoder-last"),
-    "Untrained_RNN": Kind((24,), n_batch=0),
-    "Untrained_NoLeak": Kind((24,), n_batch=0, leaky=False),
-    "Untrained_LSTM": Kind((24,), n_batch=0, network="LSTM"),
-    "Untrained_gpt-2": Kind((24,), n_batch=0, network="gpt-2"),
+    "EncoderMean": Kind(N_TASKS, many=True, network="encoder-mean"),
+    "EncoderLast": Kind((24,), many=True, network="encoder-last"),
+    "Untrained_RNN": Kind((24,), many=True, n_batch=0),
+    "Untrained_NoLeak": Kind((24,), many=True, n_batch=0, leaky=False),
+    "Untrained_LSTM": Kind((24,), many=True, n_batch=0, network="LSTM"),
+    "Untrained_gpt-2": Kind((24,), many=True, n_batch=0, network="gpt-2"),
     "Grid": Kind((24,), task="GridClassification"),
     "Multiply": Kind((24,), task="MultiplyClassificationFull"),
     "Bound": Kind((24,), N_TASKS[:-1], task="LinearClassificationBound"),
@@ -59,6 +66,28 @@ KINDS = {
     **{f"nDim{d}": Kind(N_TASKS_DIM, n_dim=d, **HIGH_DIM) for d in DIMS},
     **{f"gpt-2_nDim{d}": Kind(N_TASKS_DIM, n_dim=d, network="gpt-2", **HIGH_DIM) for d in DIMS},
 }
+ENCODERS: dict[str, dict[str, Any]] = {"ReLU": {}}
+ENCODERS |= {name: {"activ_enc": name} for name in ("Quad", "ScaledReLU")}
+ENCODERS |= {f"Fourier{x:g}": {"activ_enc": "Fourier", "enc_scale": x} for x in SCALES}
+
+
+def mixed(encoder: str) -> dict[str, Kind]:
+    """Beyond the paper: networks behind an encoder of `ENCODERS`, and their controls."""
+    own, kinds = ENCODERS[encoder], {}
+    n_tasks = N_TASKS_EACH if encoder == STANDARD_MIX else N_TASKS_FEW
+    if encoder not in ("ReLU", "Quad"):  # the networks of the paper
+        kinds |= {f"{name}_{encoder}": Kind(n_tasks, network=name, **own) for name in MIXED}
+    if encoder != "ReLU":
+        kinds[f"EncoderMean_{encoder}"] = Kind(n_tasks, network="encoder-mean", **own)
+        untrained = {"n_batch": 0, **own}
+        for name in MIXED:
+            kinds[f"Untrained_{name}_{encoder}"] = Kind((24,), network=name, **untrained)
+    kinds[f"EncoderClean_{encoder}"] = Kind((24,), network="encoder-mean", n_sd_in=0.0, **own)
+    return kinds
+
+
+for _encoder in ENCODERS:
+    KINDS |= mixed(_encoder)
 
 
 @dataclass(frozen=True)
@@ -89,11 +118,22 @@ def analyze(n_task: int, kind: str) -> Product:
 
 
 def configs(kind: str, n_tasks: tuple[int, ...], **changes: Any) -> list[settings.Config]:
-    """Settings of networks of a kind; `changes` to them, also other `runs` than the paper's."""
-    own = KINDS[kind].settings
+    """Settings of networks of a kind; `changes` to them, also other `runs` than there are."""
+    own, many = KINDS[kind].settings, KINDS[kind].many
     fixed = settings.fixed_settings(own.get("network", "RNN"), own.get("task", settings.CENT_OUT))
     changes = {name: value for name, value in changes.items() if name not in {*own, *fixed}}
-    return settings.network_configs({"n_task": n_tasks, "runs": RUNS, **changes, **own})
+    found = []
+    for n_task in n_tasks:
+        runs = MORE_RUNS if n_task in many else RUNS
+        found += settings.network_configs({"n_task": (n_task,), "runs": runs, **changes, **own})
+    return found
+
+
+def wanted(product: Product, kind: str, n_task: int) -> dict[str, Any]:
+    """Settings of a measurement of these networks, other than settings.MEASUREMENTS."""
+    curve = product.options.keys() & {"step", "stimulus"}
+    is_precise = product.script == "generalize" and n_task in KINDS[kind].many and not curve
+    return {**(MORE_TRIALS if is_precise else {}), **product.options}
 
 
 def name_of(product: Product, config: settings.Config, kind: str) -> str:
@@ -106,10 +146,13 @@ def name_of(product: Product, config: settings.Config, kind: str) -> str:
 
 
 class Figure:
-    """A figure: what it shows, in a few words, what it is drawn from, and the script that draws."""
+    """A figure: what it shows, in a few words, what it is drawn from, and the script that draws.
 
-    def __init__(self, shows: str, *products: Product, script: str = ""):
-        self.shows, self.products = shows, products
+    `group` is "all", those of the paper and its controls, or "beyond" it; sweep.py takes either.
+    """
+
+    def __init__(self, shows: str, *products: Product, script: str = "", group: str = "all"):
+        self.shows, self.products, self.group = shows, products, group
         self.script = script  # in Figures/; '': Fig<name>
 
 
@@ -136,6 +179,16 @@ CONTROLS = (
         for n_tasks, kinds in ((N_TASKS, ("EncoderMean",)), ((24,), NO_CODE))
     ),
 )
+MIXING = (
+    *(
+        measure("generalize", kind.ensembles[0], name, decoder=decoder)
+        for decoder in ("adam", "ridge")
+        for encoder in ENCODERS
+        for name, kind in mixed(encoder).items()
+    ),
+    decode(N_TASKS_FEW, "RNN", "LSTM", "gpt-2", "EncoderMean"),
+    decode(N_TASKS_FEW, "RNN", "LSTM", "gpt-2", "EncoderMean", decoder="ridge"),
+)
 FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this order
     "3a": Figure("r2 against N_task, ID and OOD, RNN", FIG3A, RIDGE),
     "3bc": Figure("OOD r2 and angle between decoders, four architectures", ALL),
@@ -157,6 +210,7 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
     "5b": Figure("OOD r2 and angles (S12) against D, RNN and GPT-2", HIGHER),
     "S6b": Figure("sparseness by D, RNN and GPT-2", sparse(N_TASKS_DIM, *EVERY_D), script="FigS6"),
     "3a_more": Figure("Figure 3a at N_task 48, 96, 192", *MORE, script="Fig3a"),
+    "Mixing": Figure("is the linear code made, or inherited?", *MIXING, group="beyond"),
 }
 ALIASES = {"3b": "3bc", "3c": "3bc", "3b,c": "3bc", "S12": "5b", "S3": "S3b", "S5c": "S5"}
 ALIASES |= {"controls": "Controls", "noise": "Noise", "context": "Context", "time": "Time"}

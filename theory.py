@@ -147,7 +147,7 @@ def r2_linear(x: np.ndarray, shown: np.ndarray, sd: ArrayLike, held_out: bool = 
 def encode(config: settings.Config, x: np.ndarray) -> np.ndarray:
     """Features (n, K) that the encoder of a network makes of x (n, D) without noise."""
     task = tasks.make_task(config)
-    encoder = Encoder(1, task, config["activ_enc"], config["encode"])
+    encoder = Encoder(1, task, *(config[name] for name in Encoder.SETTINGS))
     encoder.draw(0, generator(settings.seeds_of(config)["encoder"]))
     inputs = task.noiseless(torch.as_tensor(x).float())[None, :, task.evidence_steps][:, :, :1]
     return encoder(inputs)[0, :, 0, encoder.features].double().numpy()
