@@ -147,9 +147,13 @@ def read(path: Path | str) -> pd.DataFrame:
     with _turn(Path(path)):
         entries, _ = _load(Path(path), strict=True)
     empty = {name: "" for name in COLUMNS if name not in WORDS}
-    options: Any = {"dtype": dict.fromkeys(WORDS, str), "float_precision": "round_trip"}
+    types = dict.fromkeys(WORDS, str) | dict.fromkeys(NUMBERS, float)
+    options: Any = {"dtype": types, "float_precision": "round_trip"}
     options |= {"keep_default_na": False, "na_values": empty}
-    return with_settings(pd.read_csv(io.StringIO(_text(entries)), **options))
+    try:
+        return with_settings(pd.read_csv(io.StringIO(_text(entries)), **options))
+    except ValueError as error:
+        raise UserError(f"{path}: not a table that can be read ({error})") from None
 
 
 def about(path: Path | str, strict: bool = False) -> dict[str, dict[str, Any]]:

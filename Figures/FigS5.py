@@ -21,6 +21,8 @@ def draw():
     rows = style.if_there(style.rows, "S5", query, needs=FREE)
     if not found and rows is None:
         raise style.Missing(style.LEFT_OUT[0])
+    if found and found[0]["one_trial"]["targets"].shape[1] == 1:
+        raise style.Missing(f"{style.DATA}: analyses of fixed duration, not of free reaction time")
     fig = style.plt.figure(figsize=(11.5, 5))
     left, middle, right = fig.subfigures(1, 3, width_ratios=(1, 1.25, 1))
     if found:
