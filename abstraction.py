@@ -341,6 +341,8 @@ def main(config: Config) -> None:
         raise UserError("n_fold must be at least 2, seed at least 0")
     if config.out and (config.out.suffix != ".csv" or "," in config.file.stem):
         raise UserError("out must end in .csv, and the name of the recording have no comma")
+    if config.out and config.out.exists():
+        table.about(config.out)  # stops here, not at the end, if it is no table
     rates, x = load(config.file)
     splits = decoders.Splits(x.shape[1], config.split_var)
     splits.as_released = None

@@ -16,6 +16,8 @@ A row is one number of one decoder, or of one network:
     sigma       of white Gaussian input noise; empty for other noise
     split, fit, factor   which test, which repetition, which factor or pair '1-2'
     r2, angle, value     the number: r2, degrees, or that of any other measure
+Recordings (`abstraction.py`) are the network 'recording', without n_task and run; their r2 and
+angle have chance too: ID_chance, quadrant_chance, angles_chance, and these with _5 and _95.
 `read` adds a column for every setting of a network, so that rows are found by value.
 
 An entry is all rows of one condition, script, decoder and series. results.json beside the table
