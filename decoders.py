@@ -172,7 +172,8 @@ def fit_ridge(source: States, configs: list, config: Any, generators: list, show
     train, fitted = source.splits.train, []  # per fit (weight, bias) side by side
     for rngs in generators:
         moments = quadrant_moments(*(v.cpu() for v in source.draw(rngs, config.n_ridge)))
-        own = [torch.cat(best_ridge(moments, seen)[:2], 1) for seen in [*train, list(QUADRANTS)]]
+        every = list(range(moments[0].shape[1]))
+        own = [torch.cat(best_ridge(moments, seen)[:2], 1) for seen in [*train, every]]
         fitted.append(torch.stack([*own, *own[-1:] * (len(train) - 1)], 1))
         show.update(len(configs))
     both = torch.stack(fitted, 1).float().to(generators[0][0].device)

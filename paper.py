@@ -69,7 +69,7 @@ KINDS = {
     **{f"nDim{d}": Kind(N_TASKS_DIM, n_dim=d, **HIGH_DIM) for d in DIMS},
     **{f"gpt-2_nDim{d}": Kind(N_TASKS_DIM, n_dim=d, network="gpt-2", **HIGH_DIM) for d in DIMS},
 }
-MEANS = ("Gumbel", "Anisot", "Autocorr", "NoiseEnc", "Bound")  # the encoder's mean, of these too
+MEANS: tuple[str, ...] = ("Gumbel", "Anisot", "Autocorr", "NoiseEnc", "Bound")  # the encoder's mean, of these too
 MEANS += (*(f"Noise{noise}" for noise in NOISES), *(f"nDim{d}" for d in DIMS))
 for _kind in MEANS:
     _own = {**KINDS[_kind].settings, "network": "encoder-mean"}

@@ -18,6 +18,8 @@ A row is one number of one decoder, or of one network:
     sigma       of white Gaussian input noise; empty for other noise
     split, fit, factor   which test, which repetition, which factor or pair '1-2'
     r2, angle, value     the number: r2, degrees, or that of any other measure
+Recordings (`abstraction.py`) are the network 'recording', without n_task and run; their r2 and
+angle have chance too: ID_chance, quadrant_chance, angles_chance, and these with _5 and _95.
 `read` adds a column for every setting of a network, so that rows are found by value.
 
 An entry is all rows of one condition, script, decoder and series. results.json beside the table
@@ -154,9 +156,13 @@ def read(path: Path | str) -> pd.DataFrame:
     with _turn(Path(path)):
         entries, _ = _load(Path(path), strict=True)
     empty = {name: "" for name in COLUMNS if name not in WORDS}
-    options: Any = {"dtype": dict.fromkeys(WORDS, str), "float_precision": "round_trip"}
+    types = dict.fromkeys(WORDS, str) | dict.fromkeys(NUMBERS, float)
+    options: Any = {"dtype": types, "float_precision": "round_trip"}
     options |= {"keep_default_na": False, "na_values": empty}
-    return with_settings(pd.read_csv(io.StringIO(_text(entries)), **options))
+    try:
+        return with_settings(pd.read_csv(io.StringIO(_text(entries)), **options))
+    except ValueError as error:
+        raise UserError(f"{path}: not a table that can be read ({error})") from None
 
 
 def about(path: Path | str, strict: bool = False) -> dict[str, dict[str, Any]]:

@@ -514,7 +514,13 @@ def main(config: Config) -> None:
     for task_class in TASKS.values() if config.task == "all" else [find_task(config.task)]:
         example = task_class.EXAMPLE
         own = {name: given[name] for name in example.keys() & given if given[name] is not None}
-        drawn.append(task_class(**example | own))
+        try:
+            drawn.append(task_class(**example | own))
+        except UserError as error:
+            if config.task != "all":
+                raise
+            print(f"{task_class.__name__} is left out: {error}", file=sys.stderr)
+    _need(drawn, "no task can have these settings")
     tasks_picture.draw(drawn, config.seed, config.plot)
     print(config.plot)
 

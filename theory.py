@@ -20,7 +20,7 @@ from scipy.stats import qmc
 import settings
 import tasks
 from model import NOISE_ENC, Encoder
-from util import generator, markdown, run_script
+from util import UserError, generator, markdown, run_script
 
 VARIANCE = 1 / 12  # of one factor over the whole space
 STANDARD = tasks.make_task(settings.paper_settings())  # the paper's standard trial
@@ -435,6 +435,8 @@ def main(config: Config) -> None:
     """Print the table."""
     import paper  # needs `settings`, as this module does
 
+    if not 0 <= config.digits <= 17:
+        raise UserError(f"digits must be 0 to 17, not {config.digits}")
     rows = []
     for name, kind in paper.KINDS.items():
         own = paper.configs(name, kind.ensembles[0][:1])

@@ -21,6 +21,8 @@ def draw():
     rows = style.if_there(style.rows, "S5", needs="kind == 'Bound'", **wanted)
     if not found and rows is None:
         raise style.Missing(style.LEFT_OUT[0])
+    if found and found[0]["one_trial"]["targets"].shape[1] == 1:
+        raise style.Missing(f"{style.DATA}: analyses of fixed duration, not of free reaction time")
     fig = style.plt.figure(figsize=(style.WIDTH, 7.2))
     upper, lower = fig.subfigures(2, 1, height_ratios=(1, 1))
     left, right = upper.subfigures(1, 2, width_ratios=(1.25, 1))

@@ -213,6 +213,12 @@ def test_figures_draw_one_analysis(figure, tmp_path, name):
     assert code == 0 and left_out in err and len(err.splitlines()) == bool(left_out)
 
 
+def test_accumulators_need_free_reaction_time(figure, tmp_path):
+    analysis(tmp_path, "RNN_nTask24")
+    code, out, err = figure("FigS5", tmp_path)
+    assert code == 2 and one_line(err) and "fixed duration" in err and not out
+
+
 class Code:
     def __reduce__(self):
         return print, ("code from a file was run",)

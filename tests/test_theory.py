@@ -242,6 +242,8 @@ def test_numbers_and_the_command(script, monkeypatch):
     monkeypatch.setattr(paper, "KINDS", {name: paper.KINDS[name] for name in few})
     table = {w[1]: w[3::2] for w in map(str.split, script("theory")[1].splitlines()) if w[1:]}
     assert theory.r2_optimum(T, 0.0) == 1 and set(paper.KINDS) <= set(table)
+    code, _, err = script("theory", "--digits", -1)
+    assert code == 2 and err == "theory.py: digits must be 0 to 17, not -1\n"
     assert table["RNN"] == [f"{r2:.4f}" for r2 in found] and table["Bound"][0] == "0.9771"
 
 
