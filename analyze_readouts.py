@@ -33,8 +33,8 @@ PENALTIES = 10.0 ** np.arange(-12, 2.5, 0.5)  # in units of the mean variance of
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # of Adam; those but the paper's stop at its step number
 STEPS = tuple(125 * 2**i for i in range(9))  # 125 to 32,000
 STARTS = {"default": 1, "zero": 0}  # PyTorch's default start is multiplied by this
-SMALL = 1e-3  # of the mean variance of a direction: less is small
-PARTS = ("silent units", "small variance", "the rest", "reference")
+EDGES = (0, 1e-3, 0.1, np.inf)  # of bins of directions by variance, in units of their mean
+PARTS = "silent units", "variance < 0.001 of mean", "0.001 to 0.1", "> 0.1, constant", "reference"
 REFERENCES = ("ridge", "one map")
 TESTED = 2**31  # number of the fit whose trials are for tests
 Arrays = dict[str, Any]
@@ -75,21 +75,24 @@ class Nets:
         """One generator per network for a fit."""
         return decoders.fit_generators(self.config, self.configs, fit, "cpu")
 
-    def fit(self, find: Any, **changes: Any) -> decoders.Decoders:
+    def fit(self, find: Any, rngs: Any = None, **changes: Any) -> decoders.Decoders:
         """Decoders as of `decoders.fit_adam`, of one fit, by the paper's settings or `changes`."""
-        config, rngs = SimpleNamespace(**{**vars(self.papers), **changes}), [self.generators(0)]
-        weight, bias = find(self.source, self.configs, config, rngs, tqdm(disable=True))
+        config, rngs = (
+            SimpleNamespace(**{**vars(self.papers), **changes}),
+            rngs or self.generators(0),
+        )
+        weight, bias = find(self.source, self.configs, config, [rngs], tqdm(disable=True))
         return weight[:, 0].double(), bias[:, 0].double()
 
-    def batches(self, n_batch: int) -> Iterator[list[torch.Tensor]]:
-        """Trials of the OOD decoders, those of `fit`: states (net * split, trial, unit), x* (D)."""
+    def batches(self, rngs: list[torch.Generator], n_batch: int) -> Iterator[list[torch.Tensor]]:
+        """Batches of the OOD decoders: states (net * split, trial, unit), x* (..., D)."""
         first, n_split, n = self.configs[0], len(self.splits.train), self.papers.batch_sz
-        shape, rngs = (len(self.configs), 1, 2 * n_split, decoders.CHUNK * n), [self.generators(0)]
+        shape = len(self.configs), 1, 2 * n_split, decoders.CHUNK * n
         chunk = [torch.empty(*shape, first[size]) for size in ("n_neu", "n_dim")]
         for batch in tqdm(range(n_batch), unit=" steps", disable=None):
             at = batch % decoders.CHUNK * n
             if at == 0:
-                decoders.fill_chunk(self.source, rngs, *chunk)
+                decoders.fill_chunk(self.source, [rngs], *chunk)
             yield [v[:, 0, :n_split, at : at + n].flatten(0, 1) for v in chunk]
 
     def r_sq(self, quadrant: int, weight: torch.Tensor, bias: torch.Tensor) -> np.ndarray:
@@ -139,7 +142,8 @@ def paths(nets: Nets) -> Arrays:
     papers, n_split = nets.papers, len(nets.splits.train)
     n_batch = decoders.n_batch_of(papers, nets.configs[0])
     steps = sorted({step for step in (*STEPS, n_batch) if step <= nets.config.n_step})
-    drawn = nets.fit(decoders.fit_adam, n_batch=0)  # no step: the start
+    rngs = nets.generators(0)
+    drawn = nets.fit(decoders.fit_adam, rngs, n_batch=0)  # no step: the start
     start = [v[:, :n_split].flatten(0, 1).float() for v in drawn]
     ways = {
         (i, k): Way(rate, [scale * v for v in start])
@@ -148,7 +152,7 @@ def paths(nets: Nets) -> Arrays:
     }
     shape = len(RATES), len(STARTS), 2, len(steps), len(nets.configs), n_split
     found = np.full(shape, np.nan)
-    for n_done, some in enumerate(nets.batches(steps[-1]), start=1):
+    for n_done, some in enumerate(nets.batches(rngs, steps[-1]), start=1):
         for at, way in ways.items():
             if n_done > n_batch and way.rate != papers.lr:
                 continue
@@ -175,22 +179,25 @@ def shares(nets: Nets) -> Arrays:
         E |e|^2 = E |e'|^2 - E (w - w') . h (e + e'),   because e' - e = (w - w') . h,
     exactly. The second term is linear in w - w', so it is the sum over parts of w - w': weights of
     units silent in the training quadrants; of the others, components along principal directions of
-    the training quadrants whose variance there is below SMALL of the mean; and the rest. States are
-    taken relative to their mean in the training quadrants; the constant belongs to the rest.
+    the states in the training quadrants, binned by their variance there. States are relative to
+    their mean in the training quadrants; the constant that is left belongs to the last bin.
     References: ridge of the same three quadrants, and of all four (one map). Units: of r2.
     """
     w, b = nets.fit(decoders.fit_adam)
     w_ridge, b_ridge = nets.fit(decoders.fit_ridge)
     n_split, n_dim = len(nets.splits.train), w.shape[-1]
     found = np.empty((len(w), n_split, len(REFERENCES), len(PARTS)))
-    counts = np.empty((len(w), n_split, 2))
+    counts = np.empty((len(w), n_split, len(PARTS) - 1))
     for split, seen in enumerate(nets.splits.train):
         hh = nets.tested[0][:, seen].mean(1)
         mean = hh[:, :-1, -1:]
         silent = hh.diagonal(dim1=1, dim2=2)[:, :-1, None] == 0
         values, vectors = torch.linalg.eigh(hh[:, :-1, :-1] - mean @ mean.transpose(1, 2))
-        small = (values < SMALL * values.mean(1, keepdim=True))[..., None]
-        counts[:, split] = torch.cat([silent, small], 2).sum(1).numpy()
+        which = np.digitize(values / values.mean(1, keepdim=True), EDGES[1:])
+        bins = range(len(EDGES) - 1)
+        counts[:, split, 0] = silent.sum((1, 2)).numpy()
+        for i in bins:
+            counts[:, split, 1 + i] = (which == i).sum(1)
         counts[:, split, 1] -= counts[:, split, 0]  # silent units are directions without variance
         hh, hx, _ = (m[:, split] for m in nets.tested)
         for i, other in enumerate((split, n_split + split)):
@@ -198,11 +205,11 @@ def shares(nets: Nets) -> Arrays:
             total = torch.cat([w[:, split] + w_ridge[:, other], b[:, split] + b_ridge[:, other]], 1)
             slope = 2 * hx - hh @ total  # E h (e + e')
             by_unit = slope[:, :-1] - mean @ slope[:, -1:]
-            in_small = vectors @ (small * (vectors.transpose(1, 2) @ (d * ~silent)))
-            parts = [d * silent, in_small, d * ~silent - in_small]
-            errors = [-(part * by_unit).sum((1, 2)) for part in parts]
+            along = vectors.transpose(1, 2) @ (d * ~silent)
+            inside = [vectors @ (along * torch.tensor(which == i)[..., None]) for i in bins]
+            errors = [-(part * by_unit).sum((1, 2)) for part in (d * silent, *inside)]
             constant = d_b + mean.transpose(1, 2) @ d
-            errors[2] -= (constant * slope[:, -1:]).sum((1, 2))
+            errors[-1] -= (constant * slope[:, -1:]).sum((1, 2))
             pair = (v[:, other : other + 1] for v in (w_ridge, b_ridge))
             errors.append(decoders.squared_error(nets.tested, split, *pair)[:, 0])
             found[:, split, i] = torch.stack(errors, 1).numpy() / n_dim / VARIANCE
@@ -210,7 +217,7 @@ def shares(nets: Nets) -> Arrays:
         "parts": found,  # (net, split, reference, part), adds up to 1 - r2 of Adam's decoders
         "reference": REFERENCES,
         "part": PARTS,
-        "counts": counts,  # (net, split, 2): silent units, other directions of small variance
+        "counts": counts,  # (net, split, part): silent units, other directions in each bin
     }
 
 

@@ -22,6 +22,7 @@ sys.path.insert(0, str(FIGURES))
 import style  # noqa: E402
 
 NAMES = sorted(path.stem for path in FIGURES.glob("Fig*.py"))
+READOUTS = ("RNN_nTask24_readouts", "RNN_nTask6_readouts")
 ANALYSES = ("Fig2", "Fig4", "FigS2", "FigS4", "FigS5", "FigS11")  # draw what analyze.py found
 QUADRANT, RELEASED = style.NAMES["quadrant"], style.NAMES["as_released"]
 FIG3A = ("RNN", (2, 3, 24))
@@ -38,6 +39,7 @@ SOME = {  # a part of what the figure shows, and what it has to say on the rest
         [FIG3A, ("RNN", (2, 24), "optimality"), ("Noise6", (24,), "optimality")],
         "no kind NoLeak",
     ),
+    "FigReadouts": ([FIG3A], "no data yet"),
     "FigS1": ([FIG3A, ("Quad", (2, 24))], "no n_task 6"),
     "FigS3b": ([FIG3A, ("Corr0.2", (24,)), ("Corr1", (24,))], "no corr 0.4"),
     "FigS6": ([("RNN", (2, 3), "sparsity"), ("nDim4", (3,), "sparsity")], "no kind NoLeak"),
@@ -121,7 +123,8 @@ def analysis(folder, condition):
 def data(tmp_path_factory):
     """A folder as Data/: a table with all of `SOME`, and analyses."""
     root = tmp_path_factory.mktemp("Data")
-    for kind in ("RNN_nTask24", "RNN_nTask2", "gpt-2_nTask24", "Multiply_nTask24", "Bound_nTask24"):
+    some = ("RNN_nTask24", "RNN_nTask2", "gpt-2_nTask24", "Multiply_nTask24", "Bound_nTask24")
+    for kind in (*some, *READOUTS):
         analysis(root / "Analysis" / kind, kind)
     some = {each for rows, _ in SOME.values() for each in rows}
     save(root, *sorted(some, key=str), ("Multiply", (24,)), ("Bound", (2, 24)))
