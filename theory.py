@@ -261,7 +261,7 @@ class Observer:
     @functools.cached_property
     def points(self) -> np.ndarray:
         """Points of the prior (point, 2)."""
-        return points(48, self.corr)
+        return points(36, self.corr)
 
     @functools.cached_property
     def features(self) -> np.ndarray:

@@ -110,7 +110,7 @@ def test_a_correlated_prior(corr=0.8):
 
 def test_noise_after_the_encoder():
     config, missed, rng = complete({"noise_enc": True}), [], torch.Generator().manual_seed(0)
-    grid = torch.tensor(theory.points(12)).float()
+    grid = torch.tensor(theory.points(10)).float()
     features = torch.tensor(theory.encode(config, grid) * np.sqrt(T) / 0.1).float()
     for _ in range(500):
         x = torch.rand(N // 500, 2, generator=rng) - 0.5
@@ -158,8 +158,8 @@ def test_the_optimal_classifier(settings, t, n):
         p = np.stack([ndimage.map_coordinates(own, at.T, **look) for own in tables], 1)
         hit.append(((p > 0.5) == labels).mean(1))
         lost.append(-np.log(np.where(labels, p, 1 - p).clip(1e-9)).mean(1))
-    accuracy, loss = observer.classifier(t, 8192)  # finer points
-    check(np.concatenate(hit), accuracy, own=1e-4)
+    accuracy, loss = observer.classifier(t, 32768)
+    check(np.concatenate(hit), accuracy, own=2e-4)  # of quasi-random trials
     check(np.concatenate(lost), loss, own=3e-4)
 
 
@@ -183,7 +183,6 @@ def test_boundaries_with_an_offset_and_more_factors():
 def test_the_optimal_classifier_after_the_encoder(n=8192):
     config = complete({"noise_enc": True, "n_task": 3})
     observer, rng = Observer(config), np.random.default_rng(1)
-    observer.points = theory.points(36)
     x = rng.uniform(-0.5, 0.5, (n, 2))
     noise = observer.sigma[0] / np.sqrt(T) * rng.standard_normal((n, 40))
     seen, labels = observer.shown(x) + noise, observer.labels_at(x)
@@ -223,7 +222,7 @@ def test_without_noise_nothing_is_divided_by_it(settings):
 
 
 def test_accumulators_know_the_target():
-    task = tasks.LinearClassificationBound(2, bound=1.0, timing={"stimulus": 600})
+    task = tasks.LinearClassificationBound(2, bound=0.8, timing={"stimulus": 400})
     inputs, x = torch.empty(N, task.n_step, 2), torch.empty(N, 2)
     task.fill(inputs, x, torch.Generator().manual_seed(0))
     outputs = theory.accumulate(inputs.double().numpy(), task.phi, task.bound)
