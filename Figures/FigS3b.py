@@ -26,23 +26,29 @@ def draw():
     fig, ax = style.plt.subplots(figsize=(6.4, 4))
     style.curve(ax, shown, x="corr", hue="measure", floor=FLOOR)
     for measure, some in shown.groupby("measure"):
-        means = style.of_networks(some, "corr")["mean"]
-        for x, mean in means[means < FLOOR].items():
-            at = {"xytext": (-7, 3), "textcoords": "offset points", "ha": "right"}
-            ax.annotate(f"mean {mean:.2f}", (x, FLOOR), color=style.COLORS[measure], **at)
+        tell(ax, style.of_networks(some, "corr")["mean"], style.COLORS[measure])
     if len(control):
         ax.axhline(style.of_networks(control, "n_task")["mean"].item(), **style.CONTROL)
     if len(authors):
-        low, mid, high = authors.pivot_table("value", "corr", "fit").to_numpy().T
+        perc = authors.pivot_table("value", "corr", "fit")
+        low, mid, high = perc.to_numpy().T
         look = {"fmt": "s--", "color": "k", "ms": 4, "lw": 1, "capsize": 2}
-        label = "the authors' quartiles, as released"
-        ax.errorbar(sorted(set(authors["corr"])), mid, (mid - low, high - mid), label=label, **look)
+        error, label = (mid - low, high - mid), "the authors' quartiles, as released"
+        ax.errorbar(perc.index, mid, error, label=label, **look)
+        tell(ax, perc.iloc[:, 1], "k")
     if len(shown):
         style.ceiling(ax, [style.ceilings_of(shown)], "quadrant")
     ax.set(xlabel="correlation of factors in training", xticks=(0, *CORRS))
     ax.set(ylabel=style.R2, ylim=(FLOOR, 1), title="RNN, $N_{task}=24$")
     ax.legend(loc="lower left")
     return fig
+
+
+def tell(ax, middles, color):
+    """Those below the axis as numbers."""
+    for x, middle in middles[middles < FLOOR].items():
+        at = {"xytext": (-7, 3), "textcoords": "offset points", "ha": "right"}
+        ax.annotate(f"{middle:.2f}", (x, FLOOR), color=color, **at)
 
 
 if __name__ == "__main__":

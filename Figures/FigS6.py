@@ -46,8 +46,8 @@ def draw():
         if not ax.lines:
             style.note(ax, "no data")
     axes[0, 0].legend(loc="center right")
-    if n_row > 1:
-        axes[1, 1].legend(loc="upper right")
+    for ax in axes[1:, 1]:
+        ax.legend(*axes[1, 0].get_legend_handles_labels(), loc="upper right")
     return fig
 
 
