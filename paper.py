@@ -1,7 +1,7 @@
 """The paper's figures as data: which networks, what is measured on them, which script draws.
 
 `KINDS` are the methods: settings that differ from settings.PAPER, and N_task. There are five runs
-of each, and ten of the networks of Figures 3a to 3c and of their controls.
+of each, and ten of the RNNs of Figure 3a and of its controls.
 `FIGURES` name the measurements. sweep.py does all of it; nothing here runs anything.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 import settings
 import table
 
-RUNS, MORE_RUNS = (0, 1, 2, 3, 4), tuple(range(10))
-MORE_TRIALS = {"n_fit": 20, "n_test": 4000}  # of decoders where there are more runs
+RUNS = (0, 1, 2, 3, 4)
+MORE_TRIALS = {"n_fit": 20, "n_test": 4000}  # of decoders of Figures 3a to 3c and controls
 N_TASKS = (2, 3, 6, 12, 24)
 N_TASKS_MORE = (48, 96, 192)  # Figure 3a goes on to these
 N_TASKS_DIM = (3, 6, 9, 12)  # Figure 5b
@@ -36,26 +36,26 @@ N_TASKS_FEW = (2, 6, 24)  # of the other encoders beyond the paper
 class Kind:
     """Networks of one folder below Networks/."""
 
-    def __init__(self, *ensembles: tuple[int, ...], many: bool = False, **settings: Any):
+    def __init__(self, *ensembles: tuple[int, ...], n_run: int = 0, **settings: Any):
         self.ensembles = ensembles  # N_task of those trained together, for each training
         self.settings = settings  # what differs from settings.PAPER
-        self.many = ensembles[0] if many else ()  # N_task of which there are more runs and fits
+        self.n_run = n_run  # of the first ensemble, decoded with more fits; 0: as the others
 
 
 UNTRAINED = tuple(f"Untrained_{name}" for name in ARCHITECTURES)
 HIGH_DIM: dict[str, Any] = {"task": "LinearClassificationHighDim"}
 KINDS = {
-    "RNN": Kind(N_TASKS, (9,), *((n,) for n in N_TASKS_MORE), many=True),
-    "NoLeak": Kind(N_TASKS, many=True, leaky=False),
-    "LSTM": Kind(N_TASKS, many=True, network="LSTM"),
-    "gpt-2": Kind(N_TASKS, (9,), many=True, network="gpt-2"),
+    "RNN": Kind(N_TASKS, (9,), *((n,) for n in N_TASKS_MORE), n_run=10),
+    "NoLeak": Kind(N_TASKS, n_run=5, leaky=False),
+    "LSTM": Kind(N_TASKS, n_run=5, network="LSTM"),
+    "gpt-2": Kind(N_TASKS, (9,), n_run=5, network="gpt-2"),
     "Quad": Kind(N_TASKS, activ_enc="Quad"),
-    "EncoderMean": Kind(N_TASKS, many=True, network="encoder-mean"),
-    "EncoderLast": Kind((24,), many=True, network="encoder-last"),
-    "Untrained_RNN": Kind((24,), many=True, n_batch=0),
-    "Untrained_NoLeak": Kind((24,), many=True, n_batch=0, leaky=False),
-    "Untrained_LSTM": Kind((24,), many=True, n_batch=0, network="LSTM"),
-    "Untrained_gpt-2": Kind((24,), many=True, n_batch=0, network="gpt-2"),
+    "EncoderMean": Kind(N_TASKS, n_run=10, network="encoder-mean"),
+    "EncoderLast": Kind((24,), n_run=10, network="encoder-last"),
+    "Untrained_RNN": Kind((24,), n_run=10, n_batch=0),
+    "Untrained_NoLeak": Kind((24,), n_run=10, n_batch=0, leaky=False),
+    "Untrained_LSTM": Kind((24,), n_run=10, n_batch=0, network="LSTM"),
+    "Untrained_gpt-2": Kind((24,), n_run=10, n_batch=0, network="gpt-2"),
     "Grid": Kind((24,), task="GridClassification"),
     "Multiply": Kind((24,), task="MultiplyClassificationFull"),
     "Bound": Kind((24,), N_TASKS[:-1], task="LinearClassificationBound"),
@@ -69,7 +69,13 @@ KINDS = {
     **{f"nDim{d}": Kind(N_TASKS_DIM, n_dim=d, **HIGH_DIM) for d in DIMS},
     **{f"gpt-2_nDim{d}": Kind(N_TASKS_DIM, n_dim=d, network="gpt-2", **HIGH_DIM) for d in DIMS},
 }
-MEANS: tuple[str, ...] = ("Gumbel", "Anisot", "Autocorr", "NoiseEnc", "Bound")  # the encoder's mean, of these too
+MEANS: tuple[str, ...] = (
+    "Gumbel",
+    "Anisot",
+    "Autocorr",
+    "NoiseEnc",
+    "Bound",
+)  # the encoder's mean, of these too
 MEANS += (*(f"Noise{noise}" for noise in NOISES), *(f"nDim{d}" for d in DIMS))
 for _kind in MEANS:
     _own = {**KINDS[_kind].settings, "network": "encoder-mean"}
@@ -135,12 +141,12 @@ def analyze(n_task: int, kind: str) -> Product:
 
 def configs(kind: str, n_tasks: tuple[int, ...], **changes: Any) -> list[settings.Config]:
     """Settings of networks of a kind; `changes` to them, also other `runs` than there are."""
-    own, many = KINDS[kind].settings, KINDS[kind].many
+    own, first, n_run = KINDS[kind].settings, KINDS[kind].ensembles[0], KINDS[kind].n_run
     fixed = settings.fixed_settings(own.get("network", "RNN"), own.get("task", settings.CENT_OUT))
     changes = {name: value for name, value in changes.items() if name not in {*own, *fixed}}
     found = []
     for n_task in n_tasks:
-        runs = MORE_RUNS if n_task in many else RUNS
+        runs = tuple(range(n_run)) if n_run and n_task in first else RUNS
         found += settings.network_configs({"n_task": (n_task,), "runs": runs, **changes, **own})
     return found
 
@@ -149,7 +155,8 @@ def wanted(product: Product, kind: str, n_task: int) -> dict[str, Any]:
     """Settings of a measurement of these networks, other than settings.MEASUREMENTS."""
     curve = product.options.keys() & {"step", "stimulus"}
     is_fitted = product.options.get("decoder", "adam") in ("adam", "ridge") and not curve
-    is_precise = product.script == "generalize" and is_fitted and n_task in KINDS[kind].many
+    is_precise = product.script == "generalize" and is_fitted and KINDS[kind].n_run
+    is_precise = is_precise and n_task in KINDS[kind].ensembles[0]
     return {**(MORE_TRIALS if is_precise else {}), **product.options}
 
 
