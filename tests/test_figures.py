@@ -298,7 +298,7 @@ def test_fig3a_draws_both_tests_at_any_n_task_with_controls_and_the_ceiling(draw
 def test_a_network_whose_decoders_fail_is_shown_and_in_no_mean(drawn):
     rows = made_up("NoLeak", (2, 24))
     fails = (rows["n_task"] == 24) & (rows["run"] == 1)
-    _, axes = drawn("Fig3bc", rows.assign(r2=np.where(fails, -3, rows["r2"])))
+    _, axes = drawn("Fig3bc", FIG3A, rows.assign(r2=np.where(fails, -3, rows["r2"])))
     for ax, measure in zip(axes, style.TESTS, strict=False):
         line = curves(ax)[style.NAMES["NoLeak"]]
         np.testing.assert_allclose(line.get_ydata(), means(rows[~fails], "n_task", measure))
@@ -399,7 +399,7 @@ def test_a_figure_of_our_own_data_says_what_to_see(drawn, figure, monkeypatch, t
     monkeypatch.setattr(style, "ROOT", tmp_path.parent)
     (tmp_path.parent / "Data").mkdir()
     save(tmp_path.parent / "Data", FIG3A)
-    assert figure("Fig3a", "--out", tmp_path)[0] == 0
+    assert figure("Fig3a")[0] == 0
     assert said[0] == ("", style.MEANS) and said[1][0].endswith(".")
 
 
