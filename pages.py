@@ -26,7 +26,7 @@ import paper
 import settings
 import tasks
 import util
-from claims import VERDICTS, Claim, Data, NotRun, span
+from claims import VERDICTS, Claim, Data, NotRun
 from model import NETWORKS
 from util import UserError
 
@@ -39,7 +39,7 @@ class Results(NamedTuple):
     """What pages are written from."""
 
     data: Data
-    rows: list[tuple[Claim, str, str]]  # a claim, what was measured, the verdict
+    verdicts: list[tuple[Claim, str]]
     logs: pd.DataFrame  # of finished trainings, a row per network
 
 
@@ -66,10 +66,10 @@ def all_findings(results: Results) -> str:
 def claims_by_verdict(results: Results) -> str:
     """A row per verdict, with the claims of the paper that have it."""
     groups: dict[str, list[str]] = {verdict: [] for verdict in VERDICTS.values()}
-    for claim, _, verdict in results.rows:
+    for claim, verdict in results.verdicts:
         if not claim.is_check:
-            groups.setdefault(verdict, []).append(claim.words()[0].rstrip("."))
-    cells = [[f"{name} ({len(own)})", "; ".join(own)] for name, own in groups.items() if own]
+            groups.setdefault(verdict, []).append(claim.words()[0])
+    cells = [[f"{name} ({len(own)})", "<br>".join(own)] for name, own in groups.items() if own]
     return plain_table(["verdict", "claims of the paper"], cells)
 
 
@@ -95,9 +95,11 @@ TABLES: dict[str, tuple[dict[str, str], tuple[int, ...], dict[str, Any]]] = {
 def cell(data: Data, digits: int, **wanted: Any) -> str:
     """'median (lowest to highest)' over networks; '-' where too few are there."""
     try:
-        return span(data.medians(**wanted), digits)
+        values = data.medians(**wanted)
     except NotRun:
         return "-"
+    mid, low, high = (f"{x:.{digits}f}" for x in (values.median(), values.min(), values.max()))
+    return f"{mid} ({low} to {high})"
 
 
 def decoded(data: Data, script: str) -> str:
@@ -114,19 +116,15 @@ def decoded(data: Data, script: str) -> str:
 
 
 def figures(results: Results) -> str:
-    """Every figure: what it shows, the picture, the command, the table."""
-    scripts: dict[str, list[str]] = {}
-    for name, figure in paper.FIGURES.items():
-        scripts.setdefault(figure.script or f"Fig{name}", []).append(name)
+    """Every figure: what to see, the picture, what it shows, the table."""
     parts = []
-    for script, names in scripts.items():
-        words = str(ast.get_docstring(ast.parse((ROOT / f"Figures/{script}.py").read_text())))
-        title, _, text = words.partition("\n")
-        picture = f"![{script}](../Figures/{script}.png)"
-        made = f"Made again by `python sweep.py {' '.join(names)}`."
-        parts += [f"### {script}", title, picture, text.strip(), made]
-        parts.append(decoded(results.data, script))
-    return "\n\n".join(part for part in parts if part)
+    for script in dict.fromkeys(f.script or f"Fig{name}" for name, f in paper.FIGURES.items()):
+        path = ROOT / f"Figures/{script}.py"
+        first, _, others = str(ast.get_docstring(ast.parse(path.read_text()))).partition("\n")
+        parts += [f"### Figure {script.removeprefix('Fig')}", first]
+        parts += [f"![{script}](../Figures/{script}.png)", others.strip()]
+        parts += [decoded(results.data, script)]
+    return "\n\n".join(filter(None, parts))
 
 
 def trainings(results: Results) -> str:

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent
 
 @dataclass
 class Config:
-    """Settings."""
+    """Settings. More: docs/results.md."""
 
     data: Path = ROOT / "Data"  # folder with the results; Figures/ and Networks/ are beside it
     out: Path = ROOT / "REPORT.md"  # file to write
@@ -174,7 +174,8 @@ def main(config: Config) -> None:
     texts = {config.out: report(rows, logs, data, config.out.parent)}
     is_ours = config.data.resolve() == ROOT / "Data"
     if folder := config.pages or (ROOT if is_ours else None):
-        texts |= pages.written(folder, pages.Results(data, rows, logs))
+        verdicts = [(claim, verdict) for claim, _, verdict in rows]
+        texts |= pages.written(folder, pages.Results(data, verdicts, logs))
     for path, text in texts.items():
         if not config.check:
             util.write_atomic(path, text.encode())

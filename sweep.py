@@ -47,7 +47,7 @@ ROOT = Path(__file__).resolve().parent
 
 @dataclass
 class Config:
-    """Settings; edit them here or override them from the shell."""
+    """Settings; edit them here or override them from the shell. More: docs/cluster.md."""
 
     figures: tyro.conf.Positional[tuple[str, ...]] = ()  # names in paper.py, or all
     list: bool = False  # say what there is and how long the rest takes; run nothing
