@@ -3,13 +3,12 @@
 import importlib
 import re
 import shutil
-import subprocess
-import sys
 
 import pytest
 from conftest import ROOT, blocks, commands
 
 import settings
+import table
 import util
 
 DOCS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
@@ -17,7 +16,6 @@ PAGES = ["README.md", "REPORT.md", "CONTRIBUTING.md", *DOCS]
 TINY = {  # what makes a command of a page cheap
     "train.py": "--n_batch 20 --n_neu 8 --workers 1",
     "generalize.py": "--n_fit 1 --n_batch 20 --n_test 16 --n_ridge 100",
-    "Figures/Fig3a.py": "",
 }
 
 
@@ -68,7 +66,7 @@ def test_every_link_leads_somewhere(page):
 def test_the_help_of_every_script_names_its_page():
     scripts = [x.stem for x in ROOT.glob("*.py") if "run_script(main, Config)\n" in x.read_text()]
     assert len(scripts) > 8
-    for name in [*scripts, "style"]:
+    for name in scripts:
         words = importlib.import_module(name).Config.__doc__
         assert re.search(r"More: (.*)\.$", words)[1] in DOCS, name
 
@@ -123,21 +121,19 @@ def test_every_wish_can_be_had():
     assert not script
 
 
-def test_the_workflow_runs(tmp_path):
-    for path in [*ROOT.glob("*.py"), *ROOT.glob("Figures/*.py")]:
-        (tmp_path / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
-        shutil.copy(path, tmp_path / path.relative_to(ROOT))
+def test_the_workflow_runs(tmp_path, script, monkeypatch):
     (tmp_path / "Networks/gpt-2").mkdir(parents=True)
     shutil.copy(ROOT / "Networks/gpt-2/gpt-2_nTask2_run0.pth", tmp_path / "Networks/gpt-2")
+    monkeypatch.chdir(tmp_path)
     done = []
-    for program, *words in commands("README.md"):
-        if program == "python" and words[0] in TINY:
-            command = [sys.executable, *words, *TINY[words[0]].split()]
-            found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-            assert found.returncode == 0, (words, found.stderr)
-            done.append(words[0])
-    assert set(done) == set(TINY)
-    assert (tmp_path / "mine/Fig3a.png").exists() and (tmp_path / "mine/results.csv").exists()
+    for name, *options in [words[1:] for words in commands("README.md")]:
+        if name in TINY:
+            code, _, err = script(name.removesuffix(".py"), *options, *TINY[name].split())
+            assert code == 0, (name, options, err)
+            done.append(name)
+    assert done == ["train.py", "train.py", "generalize.py", "generalize.py"]
+    assert table.read("mine/results.csv").query("measure == 'quadrant'")["r2"].notna().all()
+    assert set(table.read("trained_networks/results.csv")["n_task"]) == {2, 6, 24}
 
 
 @pytest.mark.parametrize("page", [page for page in DOCS if "extending" not in page])
