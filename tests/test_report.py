@@ -303,7 +303,7 @@ def test_pages(data, tmp_path, command):
     text, more = readme.read_text(), page.read_text()
     assert text.startswith("before") and text.endswith("after")
     assert "r2 is 0.95 in the quadrant held out" in text and "(GPT-2)" in text
-    assert "**Few tasks spoil the form.**" in text and "r2 = 0.81" in text
+    assert "**Few tasks spoil that form.**" in text and "r2 = 0.81" in text
     assert "A better decoder" not in text + more  # ridge reads what Adam reads
     assert "| reproduced (22) | OOD r2 rises with N_task.<br>" in text
     assert "| LSTM   | 10       | 10      | 3    | 120     | a machine |" in more
