@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from claims import Data, NotRun
+from verdicts import Data, NotRun
 
 NAMES = {"RNN": "RNN", "LSTM": "LSTM", "gpt-2": "GPT-2"}
 IS_NOT = ""  # what a finding returns that does not hold

@@ -1,5 +1,6 @@
 """Encoder, network and readout of an ensemble, put together."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -20,15 +21,24 @@ NOISE_ENC = 20  # standard deviation of noise after the encoder: n_sd_in / 20
 class Encoder(Ensemble):
     """The frozen random encoder in front of every network (appendix of the paper).
 
-    D -> 100 -> 100 -> 40 with a non-linearity between, 'ReLU' or 'Quad', the square; fixation and
-    rule channels of the task bypass it. Without `encode` the network sees the raw channels.
+    D -> 100 -> 100 -> 40 with a non-linearity between; fixation and rule channels of the task
+    bypass it. Without `encode` the network sees the raw channels. `activ` is one of `ACTIVATIONS`:
+
+    - 'ReLU', as in the paper, or 'Quad', the square.
+    - 'Fourier' (ours): the first layer is cos(W x + b) with W ~ N(0, 1 / scale^2), b ~ U(0, 2 pi),
+      the next non-linearity ReLU. It mixes the factors the more, the smaller its length scale is.
+    - 'ScaledReLU' (ours): 'ReLU', the last layer multiplied so that features vary over the square
+      as much as those of 'Fourier' do, as a control for their size.
     """
 
-    WIDTHS = (100, 100, 40)
+    WIDTHS, N_SCALE = (100, 100, 40), 4096
+    ACTIVATIONS = ("ReLU", "Quad", "Fourier", "ScaledReLU")
+    SETTINGS = ("activ_enc", "encode", "enc_scale")
 
-    def __init__(self, n_net, task, activ="ReLU", encode=True):
+    def __init__(self, n_net, task, activ="ReLU", encode=True, scale=0.12):
         super().__init__(n_net)
-        self.evidence, self.activ, self.encode = task.evidence, activ, encode
+        self.task, self.evidence, self.encode = task, task.evidence, encode
+        self.activ, self.scale = activ, scale
         n_dim = self.evidence.stop - self.evidence.start
         self.n_features = self.WIDTHS[-1] if encode else n_dim
         self.n_out = task.n_channel - n_dim + self.n_features
@@ -37,6 +47,24 @@ class Encoder(Ensemble):
             self.add_linear(f"layer{i}", *widths, f"{2 * i}.{{}}")
         self.made_of, self.products = [], []
         self.requires_grad_(False)
+
+    @torch.no_grad()
+    def draw(self, net: int, rng: Generator) -> None:
+        """Fresh weights for one network."""
+        super().draw(net, rng)
+        if self.encode and self.activ == "Fourier":
+            weight, bias = (self.as_in_file(f"layer0_{part}", net) for part in ("weight", "bias"))
+            weight.copy_(torch.randn(weight.shape, generator=rng) / self.scale)
+            bias.uniform_(0, 2 * math.pi, generator=rng)
+        if self.encode and self.activ == "ScaledReLU":
+            own, wanted = Encoder(1, self.task), Encoder(1, self.task, "Fourier", scale=self.scale)
+            own.from_file(0, self.to_file(net))
+            wanted.draw(0, rng)
+            x = torch.zeros(1, self.N_SCALE, 1, self.task.n_channel)
+            x[..., self.evidence].uniform_(-0.5, 0.5, generator=rng)
+            plain, mixed = (e(x)[..., self.features].var((0, 1, 2)).mean() for e in (own, wanted))
+            for part in ("weight", "bias"):
+                self.as_in_file(f"layer2_{part}", net).mul_((mixed / plain).sqrt())
 
     def layers(self) -> list[Tensor]:
         """The three layers as products on columns that end with a 1, (net, out or out + 1, in + 1).
@@ -68,10 +96,12 @@ class Encoder(Ensemble):
         out[:, : self.features.start] = columns[:, : self.evidence.start]
         out[:, self.features.stop :] = columns[:, self.evidence.stop :]
         squash = torch.square_ if self.activ == "Quad" else torch.relu_  # leaves the constant 1
+        squash_first = (lambda h: h[:, :-1].cos_()) if self.activ == "Fourier" else squash
         layers = self.layers()
         for nets in net_blocks(out):
             first, second, third = (layer[nets] for layer in layers)
-            h = squash(torch.bmm(first, raw[nets].flatten(2)))
+            h = torch.bmm(first, raw[nets].flatten(2))
+            squash_first(h)
             h = squash(torch.bmm(second, h))
             out[nets, self.features] = torch.bmm(third, h).unflatten(2, (n_time, n_trial))
         return out.permute(0, 3, 2, 1)
@@ -97,7 +127,7 @@ class Model(nn.Module):
         super().__init__()
         first, n_net = configs[0], len(configs)
         task, kind = tasks.make_task(first), NETWORKS[first["network"]]
-        self.encoder = Encoder(n_net, task, first["activ_enc"], first["encode"])
+        self.encoder = Encoder(n_net, task, *(first[name] for name in Encoder.SETTINGS))
         settings = {name: first[name] for name in kind.SETTINGS}
         self.network = kind(n_net, self.encoder.n_out, **settings)
         self.readout = Readout(first["n_neu"], [config["n_task"] for config in configs])

@@ -26,9 +26,9 @@ import paper
 import settings
 import tasks
 import util
-from claims import VERDICTS, Claim, Data, NotRun
 from model import NETWORKS
 from util import UserError
+from verdicts import VERDICTS, Claim, Data, NotRun
 
 ROOT = Path(__file__).resolve().parent
 ON_README = 5  # findings there
@@ -120,9 +120,12 @@ def figures(results: Results) -> str:
     parts = []
     for script in dict.fromkeys(f.script or f"Fig{name}" for name, f in paper.FIGURES.items()):
         path = ROOT / f"Figures/{script}.py"
+        if not path.exists():  # nobody has drawn it yet
+            continue
         first, _, others = str(ast.get_docstring(ast.parse(path.read_text()))).partition("\n")
         parts += [f"### Figure {script.removeprefix('Fig')}", first]
-        parts += [f"![{script}](../Figures/{script}.png)", others.strip()]
+        is_drawn = path.with_suffix(".png").exists()
+        parts += [f"![{script}](../Figures/{script}.png)" if is_drawn else "", others.strip()]
         parts += [decoded(results.data, script)]
     return "\n\n".join(filter(None, parts))
 

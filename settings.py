@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tasks
-from model import NETWORKS
+from model import NETWORKS, Encoder
 from util import UserError
 
 Config = dict[str, Any]  # settings of one network as plain values, complete
@@ -45,7 +45,8 @@ PAPER = {  # section 3 and appendix of the paper; in the order of names of files
     "n_head": Setting(8, 1),
     "dropout": Setting(0.1, 0, 1),
     "encode": Setting(True),
-    "activ_enc": Setting("ReLU", choices=("ReLU", "Quad")),
+    "activ_enc": Setting("ReLU", choices=Encoder.ACTIVATIONS),
+    "enc_scale": Setting(0.12, 1e-3),
     "noise_enc": Setting(False),
     "task": Setting(CENT_OUT),
     "n_dim": Setting(2, 1),
@@ -93,9 +94,11 @@ _ADAM = {"n_batch": "paper", "batch_sz": 16, "lr": 3e-3}
 _TRIALS = {"n_test": 640, "n_ridge": 1024, "split_var": None, "step": (), "stimulus": ()}
 MEASUREMENTS: dict[str, Config] = {
     "generalize": {"decoder": "adam", "n_fit": 5, **_ADAM, **_TRIALS, "seed": 0},
+    "optimality": {"n_trial": 4000, "stimulus": (), "n_bin": 20, "seed": 0},
     "sparsity": {"n_stimulus": 1000, "confidence": 0.95, "seed": 0},
     "analyze": {**_ANALYSIS, **_SEARCH},
     "analyze_transformer": _ANALYSIS,
+    "analyze_readouts": {"n_step": 32000, "n_trial": 4096, "seed": 0},
 }
 
 
@@ -222,6 +225,9 @@ def check_combinations(config: Config) -> None:
         raise UserError("noise_enc adds noise after the encoder, and there is none (no-encode)")
     if not config["encode"] and config["activ_enc"] != papers["activ_enc"]:
         raise UserError("activ_enc is the encoder's, and there is none (no-encode)")
+    mixes = config["encode"] and config["activ_enc"] in ("Fourier", "ScaledReLU")
+    if not mixes and config["enc_scale"] != papers["enc_scale"]:
+        raise UserError("enc_scale is for activ_enc Fourier or ScaledReLU; leave it out")
     shaped = ["dist"] if config["dist"] != "gauss" else []
     shaped += [task] if task in (ANISOT, AUTOCORR) else []
     if config["noise_enc"] and shaped:

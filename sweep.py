@@ -2,7 +2,8 @@
 
     python sweep.py --list                   figures, networks, what is there, time left
     python sweep.py 3a 5b                    these figures
-    python sweep.py all                      all of them, and REPORT.md
+    python sweep.py all                      all of the paper, and REPORT.md
+    python sweep.py beyond                   the studies beyond the paper
     python sweep.py all --quick              all of them at a small scale, for a first look
     python sweep.py all --scheduler tcp://node1:8786      on a Dask cluster
     python sweep.py all --task_index 3 --task_count 10    the fourth tenth of all trainings
@@ -43,13 +44,14 @@ import util
 from util import UserError
 
 ROOT = Path(__file__).resolve().parent
+GROUPS = ("all", "beyond")  # figures of the paper and its controls, and studies beyond it
 
 
 @dataclass
 class Config:
     """Settings; edit them here or override them from the shell. More: docs/cluster.md."""
 
-    figures: tyro.conf.Positional[tuple[str, ...]] = ()  # names in paper.py, or all
+    figures: tyro.conf.Positional[tuple[str, ...]] = ()  # names in paper.py, all, or beyond
     list: bool = False  # say what there is and how long the rest takes; run nothing
     quick: bool = False  # small scale: few batches, two runs, two fits
     out: Path | None = None  # folder for all results; None: sweep, with --quick sweep_quick
@@ -62,10 +64,10 @@ class Config:
 
     def check(self) -> None:
         """Raise UserError for settings that cannot be meant."""
-        known, index, count = ["all", *paper.FIGURES], self.task_index, self.task_count
+        known, index, count = [*GROUPS, *paper.FIGURES], self.task_index, self.task_count
         unknown = [name for name in self.figures if paper.ALIASES.get(name, name) not in known]
         wrong = {
-            "name figures, or all; --list shows them": not self.figures and not self.list,
+            "name figures, all, or beyond; --list shows them": not self.figures and not self.list,
             f"no figure {', '.join(unknown)}; figures: {', '.join(known)}": unknown,
             f"jobs must be at least 0, not {self.jobs}": self.jobs < 0,
             "scheduler or scheduler_file; choose one": self.scheduler and self.scheduler_file,
@@ -83,18 +85,22 @@ class Config:
 QUICK: dict[str, dict[str, Any]] = {  # settings with --quick
     "train": {"runs": (0, 1), "n_batch": 2000},
     "gpt-2": {"n_batch": 500},
-    "generalize": {"n_fit": 2, "n_batch": 400},
+    "generalize": {"n_fit": 2, "n_batch": 400, "n_test": 640},
     "sparsity": {"n_stimulus": 200},
+    "optimality": {"n_trial": 500},
     "analyze": {"n_start": 32, "n_repeat": 8, "n_trial": 64},
     "analyze_transformer": {"n_trial": 64},
+    "analyze_readouts": {"n_step": 500},
 }
 NPZ_ONLY = {"in_distribution": False, "held_out": "quadrant", "every_measure": False}
 ASIDE: dict[str, dict[str, Any]] = {  # settings that change no result, said all the same
     "train": {"only": (), "autocorr": False, "device": "auto", "workers": 0},
     "generalize": {**NPZ_ONLY, "assume": (), "save_decoders": True, "device": "auto"},
     "sparsity": {"assume": ()},
+    "optimality": {},
     "analyze": {"assume": (), "pictures": False},
     "analyze_transformer": {"assume": (), "pictures": False},
+    "analyze_readouts": {},
 }
 # Networks x batches / s, one core of two in use, of ensembles of 15 to 25 (Intel Xeon, torch 2.13)
 RATES = {"RNN": 1800.0, "LSTM": 640.0, "GRU": 450.0, "gpt-2": 260.0}
@@ -128,8 +134,8 @@ class Sweep:
         self.out = (config.out or Path("sweep_quick" if config.quick else "sweep")).resolve()
         self.data, self.quick = self.out / "Data", QUICK if config.quick else {}
         self.jobs: dict[str, Job] = {}  # in the order in which they are wanted
-        named = {paper.ALIASES.get(name, name) for name in config.figures or ["all"]}
-        chosen = [name for name in paper.FIGURES if named & {name, "all"}]
+        named = {paper.ALIASES.get(name, name) for name in config.figures or GROUPS}
+        chosen = [name for name, figure in paper.FIGURES.items() if named & {name, figure.group}]
         self.of_figure = {name: self.add_figure(name) for name in chosen}
         file, name = self.out / "REPORT.md", "write REPORT.md"
         command = ["report.py", *util.flags({"data": self.data, "out": file})]
@@ -174,7 +180,7 @@ class Sweep:
         script = product.script
         results: dict[str, list[Path]] = {}
         for path, config in self.jobs[training].networks.items():
-            if config["n_task"] in n_tasks:
+            if config["n_task"] in n_tasks and config["run"] in (product.runs or [config["run"]]):
                 results.setdefault(paper.name_of(product, config, kind), []).append(path)
         where, *_ = results
         if script.startswith("analyze"):  # a folder of its own
@@ -184,7 +190,8 @@ class Sweep:
             stems = [where.replace("|generalize", "").strip("|") for where in results]
             files = [self.data / "decoders" / f"{stem.replace('|', '_')}.npz" for stem in stems]
         name = " ".join([script, *filter(None, words)])
-        wanted = settings.MEASUREMENTS[script] | product.options | self.quick.get(script, {})
+        own = paper.wanted(product, kind, n_tasks[0])
+        wanted = settings.MEASUREMENTS[script] | own | self.quick.get(script, {})
         command = util.flags({**ASIDE[script], **wanted, "out": out, "overwrite": True})
         command = [f"{script}.py", *command, "--network" if "keep" in wanted else "--networks"]
         job = self.jobs.setdefault(name, Job(name, command, [training], [], wanted=wanted))
@@ -195,14 +202,16 @@ class Sweep:
     # ------------------------------------------------------------ which of them are done
 
     def is_done(self, name: str) -> bool:
-        """Is nothing of a job left to do? Trainings are needless where their results are there."""
+        """Is nothing of a job left to do? Trainings are needless where results or networks are."""
         job = self.jobs[name]
         if job.networks:  # train.py itself looks which are there
             others = [other for other in self.jobs.values() if name in other.needs]
-            return not any(self.left_of(other) for other in others)
+            left = [(other, where) for other in others for where in self.left_of(other)]
+            return all(path.exists() for other, where in left for path in other.results[where])
         if job.results:
             return not self.left_of(job)
-        scripts = [job.command[0], "claims.py", "Figures/style.py", "Figures/portraits.py"]
+        shared = "claims.py", "verdicts.py", "intervals.py", "Figures/style.py"
+        scripts = [job.command[0], *shared, "Figures/portraits.py"]
         sources = [*(ROOT / script for script in scripts), *map(self.log_of, job.needs)]
         changed = max(path.stat().st_mtime for path in sources if path.exists())
         return all(path.exists() and path.stat().st_mtime > changed for path in job.files)

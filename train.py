@@ -54,7 +54,8 @@ class Config:
     dropout: float = 0.1  # gpt-2: share of units left out while training
     # Encoder
     encode: bool = True  # no-encode: the network sees the raw channels
-    activ_enc: Literal["ReLU", "Quad"] = "ReLU"  # Quad: the square
+    activ_enc: Literal["ReLU", "Quad", "Fourier", "ScaledReLU"] = "ReLU"  # Quad: the square
+    enc_scale: float = 0.12  # Fourier: length scale of the first layer; ScaledReLU: as large
     noise_enc: bool = False  # noise after the encoder (sd n_sd_in / 20) instead of before it
     # Task
     task: str = "LinearClassificationCentOut"  # class in tasks.py

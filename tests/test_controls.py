@@ -1,9 +1,11 @@
 """Controls: no network, no training, labels of a grid."""
 
+import numpy as np
 import pytest
 import torch
 from conftest import make, one_line, trials
 
+import encoders
 import tasks
 from checkpoint import load_ensemble
 
@@ -52,3 +54,16 @@ def test_grid_labels_are_half_of_the_chambers_and_not_linear():
             assert (labels[inside] == labels[inside][:1]).all()
     assert (task.chambers.sum(1) == 8).all() and not torch.equal(labels, other.labels(x))
     assert task.extras["chambers"] == task.chambers.tolist()
+
+
+def test_affine_share_and_the_table_of_encoders(script):
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (100_000, 2))
+    affine, even = x @ [[1.0, 2], [3, -1]] + 5, np.abs(x) - 0.25
+    assert encoders.affine_share(affine, x) == pytest.approx(1)
+    assert encoders.affine_share(even, x) == pytest.approx(0, abs=1e-3)
+    both = np.column_stack([x[:, 0], even[:, 0] * np.sqrt(x[:, 0].var() / even[:, 0].var())])
+    assert encoders.affine_share(both, x) == pytest.approx(0.5, abs=0.01)
+    code, out, err = script("encoders", "--n_net", 1, "--n_noise", 4, "--n_grid", 8)
+    assert code == 0 and "Fourier0.12" in out, err
+    code, _, err = script("encoders", "--data", "nowhere")
+    assert code == 2 and one_line(err)

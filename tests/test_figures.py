@@ -34,6 +34,10 @@ SOME = {  # a part of what the figure shows, and what it has to say on the rest
     "FigContext": ([FIG3A, ("Context", (1,))], None),
     "FigControls": ([FIG3A, ("EncoderMean", (24,)), ("Grid", (24,))], "no kind LSTM"),
     "FigNoise": ([FIG3A, ("Anisot", (24,)), ("NoiseEnc", (24,))], "no kind Gumbel"),
+    "FigOptimal": (
+        [FIG3A, ("RNN", (2, 24), "optimality"), ("Noise6", (24,), "optimality")],
+        "no kind NoLeak",
+    ),
     "FigS1": ([FIG3A, ("Quad", (2, 24))], "no n_task 6"),
     "FigS3b": ([FIG3A, ("Corr0.2", (24,)), ("Corr1", (24,))], "no corr 0.4"),
     "FigS6": ([("RNN", (2, 3), "sparsity"), ("nDim4", (3,), "sparsity")], "no kind NoLeak"),
@@ -45,9 +49,10 @@ def made_up(kind, n_tasks, series="", moments=(22,), measures=style.MEASURES, **
     """Rows of two networks per N_task of a kind in paper.py, r2 random from 0.5 to 0.9."""
     rng, rows = np.random.default_rng(0), []
     for config in paper.configs(kind, n_tasks, **{"runs": (0, 1), **settings}):
-        if series == "sparsity":
-            values = {"measure": ["sparsity", "active"], "value": rng.uniform(5, 95, 2)}
-            some = pd.DataFrame(values).assign(decoder="", series="")
+        if series in ("sparsity", "optimality"):
+            names = ("sparsity", "active") if series == "sparsity" else table.OPTIMALITY
+            values = {"measure": names, "value": rng.uniform(0.05, 0.95, len(names))}
+            some = pd.DataFrame(values).assign(decoder="", series="", t=20)
         else:
             axes = {series or "step": moments, "measure": measures, "split": range(4)}
             axes["fit"] = 0, 1
@@ -206,6 +211,12 @@ def test_figures_draw_one_analysis(figure, tmp_path, name):
     analysis(tmp_path / ("Analysis/RNN_nTask24" if name == "FigS11" else ""), kind)
     code, _, err = figure(name, tmp_path)
     assert code == 0 and left_out in err and len(err.splitlines()) == bool(left_out)
+
+
+def test_accumulators_need_free_reaction_time(figure, tmp_path):
+    analysis(tmp_path, "RNN_nTask24")
+    code, out, err = figure("FigS5", tmp_path)
+    assert code == 2 and one_line(err) and "fixed duration" in err and not out
 
 
 class Code:

@@ -1,6 +1,7 @@
 """The fast, batched path against the slow, obvious one; networks in files."""
 
 import copy
+import itertools
 import math
 from types import SimpleNamespace
 
@@ -238,9 +239,13 @@ def layout(n_dim, n_fix=1, n_rule=0):
     return SimpleNamespace(evidence=slice(n_fix, n_fix + n_dim), n_channel=n_fix + n_dim + n_rule)
 
 
-@pytest.mark.parametrize(("activ", "act"), [("ReLU", torch.relu), ("Quad", torch.square)])
+ACTIVATIONS = {"ReLU": (torch.relu, torch.relu), "Quad": (torch.square, torch.square)}
+ACTIVATIONS |= {"Fourier": (torch.cos, torch.relu), "ScaledReLU": (torch.relu, torch.relu)}
+
+
+@pytest.mark.parametrize("activ", ACTIVATIONS)
 @pytest.mark.parametrize(("n_fix", "n_rule"), [(1, 0), (0, 0), (1, 2), (0, 3)])
-def test_encoder_equals_its_layers(activ, act, n_fix, n_rule):
+def test_encoder_equals_its_layers(activ, n_fix, n_rule):
     encoder = Encoder(3, layout(4, n_fix, n_rule), activ)
     for net in range(3):
         encoder.draw(net, generator(net))
@@ -253,10 +258,27 @@ def test_encoder_equals_its_layers(activ, act, n_fix, n_rule):
         file, slow = encoder.to_file(net), inputs[net, ..., n_fix : n_fix + 4]
         for i in (0, 2, 4):
             slow = nn.functional.linear(slow, file[f"{i}.weight"], file[f"{i}.bias"])
-            slow = slow if i == 4 else act(slow)
+            slow = slow if i == 4 else ACTIVATIONS[activ][i // 2](slow)
         assert torch.allclose(out[net, ..., n_fix : n_fix + 40], slow, atol=1e-6)
     encoder.keep([2])
     assert torch.allclose(encoder(inputs[2:]), out[2:], atol=1e-6)
+
+
+def test_encoders_that_mix_are_drawn_as_they_say():
+    encoders = [Encoder(20, layout(2), activ, scale=0.25) for activ in ACTIVATIONS]
+    for encoder, net in itertools.product(encoders, range(20)):
+        encoder.draw(net, generator(net))
+    plain, _, mixed, scaled = encoders
+    weight, bias = mixed.layer0_weight, mixed.layer0_bias
+    assert weight.std().item() == pytest.approx(4, rel=0.05) and abs(weight.mean()) < 0.2
+    assert 0 <= bias.min() < 0.1 and 6.2 < bias.max() < 2 * math.pi
+    assert abs(bias.mean() - math.pi) < 0.15 and mixed.layer1_weight.abs().max() <= 0.1
+    x = torch.rand(20, 5000, 1, 3) - 0.5
+    plain, mixed, scaled = (e(x)[..., 1:].double() for e in (plain, mixed, scaled))
+    sd_mixed, sd_scaled = (v.var(1).mean((1, 2)).sqrt() for v in (mixed, scaled))
+    factor = (scaled * plain).sum((1, 2, 3)) / (plain * plain).sum((1, 2, 3))
+    assert torch.allclose(scaled, factor.view(20, 1, 1, 1) * plain, atol=1e-5)  # as a whole
+    assert sd_scaled.mean().item() == pytest.approx(sd_mixed.mean().item(), rel=0.1)
 
 
 def test_without_encoder_the_network_sees_the_raw_channels():

@@ -73,7 +73,7 @@ def test_the_help_of_every_script_names_its_page():
     assert len(scripts) > 8
     for name in scripts:
         words = importlib.import_module(name).Config.__doc__
-        assert re.search(r"More: (.*)\.$", words)[1] in DOCS, name
+        assert re.search(r"More: (docs/\w+\.md)\.", words)[1] in DOCS, name
 
 
 def test_headings_that_the_code_refers_to_are_in_the_protocol():

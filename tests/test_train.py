@@ -223,7 +223,7 @@ BAD = """
 --noise_enc --dist gumbel | --noise_enc --autocorr | --n_sd_in -1 --noise_enc
 --noise_enc --task LinearClassificationAutocorr | --noise_enc --task LinearClassificationAnisot
 --bal_err --pen_end | --pen_end --rand_pen | --bal_err --rand_pen | --activ_enc tanh
---workers -1 | --only 4 | --only -1
+--workers -1 | --only 4 | --only -1 | --enc_scale 0.2 | --enc_scale 0 --activ_enc Fourier
 """
 
 
@@ -346,6 +346,7 @@ SETTINGS = """
 --network LSTM > n_batch 20 | --network GRU | --network gpt-2 --n_head 2 > dropout 0.1
 --network gpt-2 --n_layer 2 --dropout 0.0 | --no-leaky | --activation tanh | --init ortho
 --init sparse | --n_sd_net 1.5 --tau 200 | --no-encode | --activ_enc Quad | --noise_enc
+--activ_enc Fourier --enc_scale 0.25 | --activ_enc ScaledReLU > enc_scale 0.12
 --noise_enc --trial_num 2 | --dist gumbel | --corr 0.5 > task LinearClassificationCorr
 --autocorr > ar_coef 0.7 task LinearClassificationAutocorr | --task LinearClassificationAnisot
 --task MultiplyClassificationFull --n_task 4
