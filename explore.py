@@ -41,7 +41,7 @@ DEFAULT = ("RNN/RNN_nTask2", "RNN/RNN_nTask24", "LSTM/LSTM_nTask24", "gpt-2/gpt-
 
 @dataclass
 class Config:
-    """Settings; edit them here or override them from the shell."""
+    """Settings; edit them here or override them from the shell. More: docs/extending.md."""
 
     networks: Positional[tuple[str, ...]] = ()  # files, folders or globs; none: four of Networks/
     assume: tuple[str, ...] = ()  # what the authors' files do not say, as n_task=24 leaky=False

@@ -371,7 +371,7 @@ def write(fig: Any, name: str, folder: Path = FIGURES, see="", how="") -> None:
 
 @dataclass
 class Config:
-    """Draw from results.csv in a folder, or from .npz in the authors' layout, and analyses."""
+    """Draw from results.csv in a folder, or from the authors' .npz. More: docs/results.md."""
 
     data: Positional[Path | None] = None  # where they are; else Data/
     out: Positional[Path | None] = None  # where the figure goes; else `data`, or else Figures/
