@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from scipy.special import log_expit, ndtri_exp
 from torch import Tensor
 from tqdm import tqdm
 from tyro.conf import Positional
@@ -29,7 +30,6 @@ import decoders
 import settings
 import study
 import tasks
-import theory
 import util
 from model import NETWORKS, Model
 from RNN import RecurrentNetwork
@@ -58,7 +58,9 @@ class Config:
 
 N_GRID = 11  # x* along each factor of the sheet whose principal components are shown
 SOURCES = "network.js", "panels.js", "page.js"  # of docs/explore, inside page.html
-SQUASH = {"ReLU": "relu", "Quad": "square"}  # non-linearity of the encoder
+# non-linearities of the encoder, by activ_enc
+SQUASH = {"ReLU": ("relu", "relu"), "Quad": ("square", "square"), "Fourier": ("cos", "relu")}
+SQUASH |= {"ScaledReLU": SQUASH["ReLU"]}
 READOUTS = {"adam": decoders.fit_adam, "ridge": decoders.fit_ridge}
 Page = dict[str, Any]  # what goes into the page as JSON
 
@@ -69,10 +71,15 @@ def packed(values: Any) -> Page:
     return {"shape": list(array.shape), "data": base64.b64encode(array.tobytes()).decode()}
 
 
+def task_of(config: settings.Config) -> Any:
+    """The task of a network, with its own boundaries."""
+    return tasks.make_task(config, settings.seeds_of(config)["task"])
+
+
 def check(path: Path, config: settings.Config) -> None:
     """Raise UserError for a network that the page cannot show."""
-    task, lack = tasks.make_task(config), ""
-    if not hasattr(task, "normals"):
+    lack = ""
+    if not hasattr(task_of(config), "normals"):
         lack = f"{config['task']} has no linear boundaries"
     elif config["n_dim"] != 2:
         lack = f"it has D = {config['n_dim']}"
@@ -104,23 +111,25 @@ def encoder_mean(model: Model, configs: list[settings.Config], config: Config) -
     return fitted(control.eval(), [own], "ridge", config)
 
 
-def closed_form(logits: Tensor, normals: Tensor, noise_ratio: tuple[float, ...]) -> Tensor:
-    """x* (..., D) but for the factor sd of the mean, from logits (..., task) of the outputs.
+def closed_form(logits: Tensor, task: Any) -> Tensor:
+    """x* (..., D) from logits (..., task), in units of sd, that of the mean of the samples.
 
-    Y_i = Phi(c_i . mu / sd_i), sd_i^2 = sum_j (c_ij ratio_j)^2 sd^2, and Phi^-1(Y) is near
-    logit(Y) / 1.702: mu = sd (C^T C)^-1 C^T (z_i / 1.702 sd_i / sd) (section 3.2 of the paper).
+    Y_i = Phi(c_i . mu / sd_i) with sd_i^2 = sum_j (c_ij ratio_j sd)^2 for noise of that ratio, so
+    mu = sd (C^T C)^-1 C^T (sd_i / sd Phi^-1(Y_i)) (the paper's theorem), here for any logit.
     """
-    own = (normals * torch.tensor(noise_ratio)).norm(dim=1)
-    return (logits / theory.probit_constant() * own) @ torch.linalg.pinv(normals).T
+    z = logits.double().numpy()
+    probit = torch.from_numpy(np.sign(z) * -ndtri_exp(log_expit(-abs(z)))).float()
+    spread = (task.normals * torch.tensor(task.noise_ratio)).norm(dim=1)
+    return (probit * spread) @ torch.linalg.pinv(task.normals).T
 
 
 def closed_scales(model: Model, configs: list[settings.Config], config: Config) -> list[float]:
-    """The one factor that fits `closed_form` to x*, without each quadrant and with all, (5,)."""
-    task, rngs = tasks.make_task(configs[0]), decoders.fit_generators(config, configs, 0, "cpu")
+    """The factor that fits sd to x*, without each quadrant and with all: (5,)."""
+    rngs = decoders.fit_generators(config, configs, 0, "cpu")
     source = decoders.States(model, configs, decoders.Splits(2))
     h, x = source.draw(rngs, config.n_ridge)
     logits = model.readout(h) * (1 if configs[0]["CE_loss"] else 2)
-    y = closed_form(logits, task.normals, task.noise_ratio)
+    y = closed_form(logits, task_of(configs[0]))
     along, size = (y * x)[0].sum((1, 2)), (y * y)[0].sum((1, 2))
     seen = [*source.splits.train, list(decoders.QUADRANTS)]
     return [float(along[some].sum() / size[some].sum()) for some in seen]
@@ -144,21 +153,18 @@ def weights_of(model: Model) -> Page:
     return {name: packed(value[0]) for part in parts for name, value in part.items()}
 
 
-def page_of(path: Path, config: Config) -> Page:
+def page_of(model: Model, configs: list[settings.Config], path: Path, config: Config) -> Page:
     """Everything the page needs of one network."""
-    model, configs = checkpoint.load_ensemble([path], config.assume)
-    own, network = configs[0], model.network
-    check(path, own)
-    task = tasks.make_task(own)
+    own, task, network = configs[0], task_of(configs[0]), model.network
     shown = task.decoding_task(decoders.QUADRANTS)  # its trial, as decoders see it
-    after, last = shown.n_step - shown.evidence_steps.stop, shown.steps["decision"].start
-    free = not task.n_fix
-    found = {
+    end, answer = shown.evidence_steps.stop, shown.steps["decision"].start
+    found = {key: own[key] for key in ("network", "n_neu", "n_task", "activation", "n_head")}
+    found |= {
+        "n_layer": own["n_layer"],
         "name": f"{own['network']}, {own['n_task']} tasks",
         "about": [f"{k} {v}" for k, v in settings.differing(own).items()] + [f"run {own['run']}"],
         "file": path.name,
-        **{key: own[key] for key in ("network", "n_neu", "n_task", "activation", "n_head")},
-        "n_layer": own["n_layer"],
+        "is_trained": own["n_batch"] > 0,
         "recurrent": isinstance(network, RecurrentNetwork),
         "keep": getattr(network, "keep_r", 0),
         "alpha": getattr(network, "alpha", 1),
@@ -166,20 +172,24 @@ def page_of(path: Path, config: Config) -> Page:
         "squash": SQUASH[own["activ_enc"]] if own["encode"] else None,
         "n_fix": task.n_fix,
         "before": shown.evidence_steps.start,  # steps before the first sample
-        "samples": shown.evidence_steps.stop - shown.evidence_steps.start,
-        # fixation channel in the steps after the last sample
-        "after": [float(shown.n_step - after + i < last) for i in range(after)],
-        "noise": {"sigma": task.sigma, "ratio": task.noise_ratio, "ar": task.noise_ar},
+        "samples": end - shown.evidence_steps.start,
+        "after": [float(step < answer) for step in range(end, shown.n_step)],  # fixation channel
+        "noise": {
+            "sigma": task.sigma,
+            "ratio": task.noise_ratio,
+            "ar": task.noise_ar,
+            "gumbel": task.dist == "gumbel",
+        },
         "normals": packed(task.normals),
         "bound": getattr(task, "bound", None),
         "gain": 1 if own["CE_loss"] else 2,  # of a sigmoid that gives the outputs' probabilities
         "pca": components(model, task),
         "decoders": {name: fitted(model, configs, name, config) for name in READOUTS},
     }
-    found["noise"] |= {"gumbel": task.dist == "gumbel"}
     if own["encode"]:
         found["decoders"]["encoder"] = encoder_mean(model, configs, config)
-    if model.readout is not None and not free and np.linalg.matrix_rank(task.normals) == 2:
+    spans = np.linalg.matrix_rank(task.normals) == task.n_dim
+    if model.readout is not None and task.n_fix and found["is_trained"] and spans:
         found["closed"] = closed_scales(model, configs, config)
     return {**found, "weights": weights_of(model)}
 
@@ -188,7 +198,7 @@ def html(networks: list[Page]) -> str:
     """The page, with everything inside."""
     folder = ROOT / "docs" / "explore"
     text = (folder / "page.html").read_text()
-    constants = {"n_grid": N_GRID, "probit": theory.probit_constant(), "networks": networks}
+    constants = {"n_grid": N_GRID, "networks": networks}
     data = json.dumps(constants).replace("<", "\\u003c")
     for name in SOURCES:
         text = text.replace(f"/* {name} */", (folder / name).read_text())
@@ -203,7 +213,11 @@ def main(config: Config) -> None:
         raise UserError(f"{out}: is a folder; --out is the page to write")
     paths = util.find_checkpoints(config.networks or default)
     util.make_folder(out.parent)
-    networks = [page_of(path, config) for path in tqdm(paths, unit=" networks", disable=None)]
+    loaded = [checkpoint.load_ensemble([path], config.assume) for path in paths]
+    for path, (_, configs) in zip(paths, loaded, strict=True):
+        check(path, configs[0])
+    every = tqdm(zip(loaded, paths, strict=True), total=len(paths), unit=" networks", disable=None)
+    networks = [page_of(model, configs, path, config) for (model, configs), path in every]
     order = list(NETWORKS)
     networks.sort(key=lambda page: (order.index(page["network"]), page["n_task"]))
     text = html(networks)

@@ -31,7 +31,7 @@ TINY = {  # every kind of network, and of trial
     "late": {"delay": 200, "decision": 200, "encode": False},
     "free": {"task": "LinearClassificationBound", "activ_enc": "Quad"},
     "lstm": {"network": "LSTM"},
-    "gru": {"network": "GRU"},
+    "gru": {"network": "GRU", "activ_enc": "Fourier"},
     "gpt": {"network": "gpt-2"},
     "deep": {"network": "gpt-2", "n_layer": 2, "n_head": 2},
 }
@@ -148,11 +148,10 @@ def test_decoded_r2_is_that_of_generalize(open_page, script, tmp_path):
 def test_closed_form_is_that_of_python(open_page):
     page = open_page()
     choose(page, TRAINED.stem)
-    logits = torch.linspace(-3, 4, 24)
+    logits = torch.linspace(-30, 45, 24)
     task = tasks.make_task(checkpoint.load_ensemble([TRAINED])[1][0])
     found = page.evaluate("logits => at.net.closedForm(logits, null)", logits.tolist())
-    right = explore.closed_form(logits, task.normals, task.noise_ratio)
-    np.testing.assert_allclose(found, right, rtol=1e-4)
+    np.testing.assert_allclose(found, explore.closed_form(logits, task), rtol=1e-4)
 
 
 @in_browser

@@ -2,7 +2,6 @@
 'use strict';
 
 const DATA = JSON.parse(document.getElementById('data').textContent), N_GRID = DATA.n_grid;
-PROBIT = DATA.probit;
 const NETWORKS = DATA.networks.map(page => new Network(page));
 const $ = id => document.getElementById(id);
 // As quadrantOf counts; also the names of their colours.
@@ -209,8 +208,8 @@ function sayNumbers() {
   $('more').hidden = !now.score;
   const r2 = fitted && fitted.r2[held].toFixed(3);
   const readout = fitted
-    ? `The readout was fitted in Python with ${net.samples} samples of that noise; its r² over fresh `
-      + `trials there: ${r2} in ${some ? 'the quadrant held out' : 'all quadrants'}.`
+    ? `The readout was fitted in Python with ${net.samples} samples of that noise; its r² over `
+      + `fresh trials there: ${r2} in ${some ? 'the quadrant held out' : 'all quadrants'}.`
     : 'The closed form needs no decoder of x*: it solves the outputs for x*, given the boundaries.';
   const trained = `trained with σ = ${+net.noise.sigma.toFixed(3)}`;
   $('about').textContent = `Shown: ${net.file} (${net.about.join(', ')}), ${net.n_neu} units, `
@@ -237,8 +236,9 @@ function saySelected() {
   if (at.task < 0 || !now.outputs[t]) { $('task-said').textContent = ''; return; }
   const output = now.outputs[t][at.task], truth = sideOf(at.task, at.x) ? 'yes' : 'no';
   const unread = CLOSED.includes(at.readout) ? '' : '; only the closed form reads it';
-  $('task-said').textContent = `Task ${at.task + 1}: ${at.silentTasks.has(at.task) ? `silenced${unread}`
-    : `${net.bound ? output.toFixed(2) : `${(100 * output).toFixed(0)} % yes`}; truth: ${truth}`}`;
+  const answer = net.bound ? output.toFixed(2) : `${(100 * output).toFixed(0)} % yes`;
+  const silenced = at.silentTasks.has(at.task) ? `silenced${unread}` : `${answer}; truth: ${truth}`;
+  $('task-said').textContent = `Task ${at.task + 1}: ${silenced}`;
 }
 
 // ------------------------------------------------------------------ settings
@@ -261,6 +261,7 @@ function whyNot(net, readout) {
   if (readout === 'encoder') return net.decoders.encoder ? '' : 'this network has no encoder';
   if (!CLOSED.includes(readout) || net.closed) return '';
   if (!net.hasReadout) return 'the authors’ files hold no readout';
+  if (!net.is_trained) return 'its outputs are not trained';
   if (net.bound) return 'its outputs are sums, not probabilities';
   return 'it needs two different boundaries';
 }
