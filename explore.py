@@ -136,12 +136,13 @@ def closed_scales(model: Model, configs: list[settings.Config], config: Config) 
 
 
 def components(model: Model, task: tasks.EvidenceTask) -> Page:
-    """Principal components of noiseless trials over the square, all stimulus steps.
+    """Principal components of the states that noiseless trials over the square end in.
 
-    Of a transformer the last step: during the stimulus it holds mostly the sample it sees.
+    They are those of the last sample; of a transformer, which then holds mostly that sample, those
+    of the last step.
     """
-    steps = task.evidence_steps if isinstance(model.network, RecurrentNetwork) else slice(-1, None)
-    rates = model.represent(task.noiseless(study.square(N_GRID, 2, ends=True)))[:, :, steps]
+    step = task.evidence_steps.stop - 1 if isinstance(model.network, RecurrentNetwork) else -1
+    rates = model.represent(task.noiseless(study.square(N_GRID, 2, ends=True)))[:, :, step]
     mean, axes, share = study.principal(rates.numpy())
     found = {"mean": packed(mean[0]), "axes": packed(study.three(axes[0]))}
     return {**found, "share": study.three(share)[0].tolist()}

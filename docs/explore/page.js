@@ -97,19 +97,14 @@ function rateMaps(moments) {
 const rateOf = (moment, unit) => (now.maps.late.has(unit) ? moment.asked : moment.rates)[unit];
 const brightness = (rate, [low, high]) => Math.min(1, Math.max(0, (rate - low) / (high - low)));
 
-// Turn so that as much of the sheet as possible is seen.
+// Turn so that the sheet hides as little of itself as possible: its points fill most cells.
 function face(places) {
-  const cross = ([a, b], [p, q]) => a * q - b * p;
+  const reach = Math.max(...places.map(p => Math.hypot(...p.map((v, k) => v - places[0][k])))) || 1;
   let most = 0;
-  for (let yaw = -3.1; yaw < 3.1; yaw += 0.2) for (const pitch of [-0.6, -0.3, 0.3, 0.6]) {
-    const seen = places.map(p => rotate(p, yaw, pitch));
-    const from = (k, m) => [0, 1].map(i => seen[m][i] - seen[k][i]);
-    let area = 0;
-    for (let k = 0; k + N_GRID + 1 < seen.length; k++) {
-      if (k % N_GRID === N_GRID - 1) continue;
-      area += Math.abs(cross(from(k, k + N_GRID + 1), from(k + 1, k + N_GRID)));
-    }
-    if (area > most) [most, at.yaw, at.pitch] = [area, yaw, pitch];
+  for (let yaw = -3.1; yaw < 3.1; yaw += 0.2) for (const pitch of [-0.7, -0.35, 0.35, 0.7]) {
+    const cells = new Set(places.map(p => rotate(p, yaw, pitch).slice(0, 2)
+      .map(v => Math.round(14 * v / reach)).join()));
+    if (cells.size > most) [most, at.yaw, at.pitch] = [cells.size, yaw, pitch];
   }
 }
 
