@@ -94,9 +94,11 @@ _ADAM = {"n_batch": "paper", "batch_sz": 16, "lr": 3e-3}
 _TRIALS = {"n_test": 640, "n_ridge": 1024, "split_var": None, "step": (), "stimulus": ()}
 MEASUREMENTS: dict[str, Config] = {
     "generalize": {"decoder": "adam", "n_fit": 5, **_ADAM, **_TRIALS, "seed": 0},
+    "optimality": {"n_trial": 4000, "stimulus": (), "n_bin": 20, "seed": 0},
     "sparsity": {"n_stimulus": 1000, "confidence": 0.95, "seed": 0},
     "analyze": {**_ANALYSIS, **_SEARCH},
     "analyze_transformer": _ANALYSIS,
+    "analyze_readouts": {"n_step": 32000, "n_trial": 4096, "seed": 0},
 }
 
 

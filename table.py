@@ -6,16 +6,20 @@
 A row is one number of one decoder, or of one network:
     condition, network, n_dim, n_task, run    the network; `condition` is a label for people
     settings    in what it differs from the paper's: 'task=LinearClassificationCorr corr=0.4'
-    measure     of x*: ID, quadrant, as_released, split_var, with r2 and the angle between decoders
-                of the two factors (D > 2: an angle for each pair, in rows `angles`); of the
-                representation: ccgp, parallelism, and their chance; sparsity, active, dead
-    decoder     adam, ridge
+    measure     of x*: ID, quadrant, as_released, split_var, one_map (the ID decoder tested in one
+                quadrant), with r2 and the angle between decoders of the two factors (D > 2: an
+                angle for each pair, in rows `angles`); of the representation: ccgp, parallelism,
+                and their chance; sparsity, active, dead; of
+                outputs: those of optimality.py
+    decoder     adam, ridge, closed, closed_fit, closed_clip, closed_fit_clip
     series      '' at the last step of trials as in training; 'step' or 'stimulus' where several
                 were measured; 'split_var0' where one sign of factor 0 was held out
     step, stimulus, t    after how many steps; length of the stimulus in ms; samples seen by then
     sigma       of white Gaussian input noise; empty for other noise
     split, fit, factor   which test, which repetition, which factor or pair '1-2'
     r2, angle, value     the number: r2, degrees, or that of any other measure
+Recordings (`abstraction.py`) are the network 'recording', without n_task and run; their r2 and
+angle have chance too: ID_chance, quadrant_chance, angles_chance, and these with _5 and _95.
 `read` adds a column for every setting of a network, so that rows are found by value.
 
 An entry is all rows of one condition, script, decoder and series. results.json beside the table
@@ -44,7 +48,12 @@ NUMBERS = ["r2", "angle", "value"]
 COLUMNS = ["condition", "network", "n_dim", "n_task", "run", "settings", "measure", "decoder"]
 COLUMNS += ["series", "step", "stimulus", "t", "sigma", "split", "fit", "factor", *NUMBERS]
 ENTRY = ["condition", "script", "decoder", "series"]
-SPARSITY = ("sparsity", "active", "dead")  # measures of sparsity.py; all others are generalize.py's
+SPARSITY = ("sparsity", "active", "dead")  # measures of sparsity.py
+OPTIMALITY = (  # of optimality.py
+    *("accuracy", "accuracy_optimal", "cross_entropy", "cross_entropy_optimal"),
+    *("calibration", "calibration_slope", "logit_slope", "logit_r2"),
+)
+SCRIPTS = {"sparsity": SPARSITY, "optimality": OPTIMALITY}  # all others are generalize.py's
 WORDS = ("condition", "network", "settings", "measure", "decoder", "series", "factor")
 SINGLE = ("r2", "angle")  # kept in single precision, as they were computed
 WHOLE = ("n_dim", "n_task", "run", "step", "stimulus", "t", "split", "fit")
@@ -53,7 +62,7 @@ AXES = {  # measured array -> column for its numbers, and its axes after (time, 
     "angles": ("angle", "split", "fit", "factor"),  # a pair of factors
     **dict.fromkeys(("ccgp", "parallelism"), ("value", "fit", "factor")),
     **dict.fromkeys(("ccgp_chance", "parallelism_chance"), ("value", "factor", "measure")),
-    **dict.fromkeys(SPARSITY, ("value",)),
+    **dict.fromkeys(SPARSITY + OPTIMALITY, ("value",)),
 }
 
 
@@ -112,7 +121,7 @@ def rows_of(
             one = {"measure": measure, "factor": "1-2" if n_dim == 2 else ""}
         elif name == "angles":
             values, one = values[(..., *pairs)], {"measure": measure if n_dim == 2 else name}
-            values = values[:0] if measure == "ID" and n_dim > 2 else values
+            values = values[:0] if measure in ("ID", "one_map") and n_dim > 2 else values
             labels["factor"] = [f"{i + 1}-{k + 1}" for i, k in zip(*pairs, strict=True)]
         sizes = zip(("time", "net", *last), values.shape, strict=True)
         axes = {axis: labels.get(axis, range(n)) for axis, n in sizes}
@@ -147,9 +156,13 @@ def read(path: Path | str) -> pd.DataFrame:
     with _turn(Path(path)):
         entries, _ = _load(Path(path), strict=True)
     empty = {name: "" for name in COLUMNS if name not in WORDS}
-    options: Any = {"dtype": dict.fromkeys(WORDS, str), "float_precision": "round_trip"}
+    types = dict.fromkeys(WORDS, str) | dict.fromkeys(NUMBERS, float)
+    options: Any = {"dtype": types, "float_precision": "round_trip"}
     options |= {"keep_default_na": False, "na_values": empty}
-    return with_settings(pd.read_csv(io.StringIO(_text(entries)), **options))
+    try:
+        return with_settings(pd.read_csv(io.StringIO(_text(entries)), **options))
+    except ValueError as error:
+        raise UserError(f"{path}: not a table that can be read ({error})") from None
 
 
 def about(path: Path | str, strict: bool = False) -> dict[str, dict[str, Any]]:
@@ -223,7 +236,7 @@ def _grouped(text: str) -> dict[str, list[str]]:
     entries: dict[str, list[str]] = {}
     for line in lines:
         condition, *_, measure, decoder, series = line.split(",", 9)[:9]
-        script = "sparsity" if measure in SPARSITY else "generalize"
+        script = next((s for s, names in SCRIPTS.items() if measure in names), "generalize")
         entries.setdefault(key_of(condition, script, decoder, series), []).append(line)
     return entries
 
