@@ -5,23 +5,21 @@
 
 The page is one file that needs only a browser. It holds the weights and computes every step itself
 (docs/explore/network.js). This script adds what has to be fitted: linear decoders of x*, one
-without each quadrant and one with all, as `generalize.py` fits them; the scale of the closed form
-(docs/protocol.md, Theory); principal components. Its picture, docs/explore.png:
+without each quadrant and one with all, as `generalize.py` fits them; the scale of the closed form;
+principal components. Its picture, docs/explore.png:
 
     chromium --headless --hide-scrollbars --window-size=1280,1325 --virtual-time-budget=20000 \
         --screenshot=docs/explore.png docs/explore.html
 """
 
 import base64
+import copy
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from scipy.special import log_expit, ndtri_exp
-from torch import Tensor
 from tqdm import tqdm
 from tyro.conf import Positional
 
@@ -53,7 +51,7 @@ class Config:
     n_test: int = 640  # test trials
     n_ridge: int = 1024  # trials per quadrant of ridge decoders
     seed: int = 0  # of decoders and their trials
-    n_fit = 1
+    n_fit, decoder = 1, ""
 
 
 N_GRID = 11  # x* along each factor of the sheet whose principal components are shown
@@ -62,6 +60,7 @@ SOURCES = "network.js", "panels.js", "page.js"  # of docs/explore, inside page.h
 SQUASH = {"ReLU": ("relu", "relu"), "Quad": ("square", "square"), "Fourier": ("cos", "relu")}
 SQUASH |= {"ScaledReLU": SQUASH["ReLU"]}
 READOUTS = {"adam": decoders.fit_adam, "ridge": decoders.fit_ridge}
+READOUTS |= dict.fromkeys(("closed", "closed_fit"), decoders.fit_closed)
 Page = dict[str, Any]  # what goes into the page as JSON
 
 
@@ -92,15 +91,27 @@ def check(path: Path, config: settings.Config) -> None:
 
 
 def fitted(model: Model, configs: list[settings.Config], name: str, config: Config) -> Page:
-    """Decoders without quadrant 0, 1, 2, 3, and with all: weight (5, unit, D), bias (5, D), r2."""
+    """Decoders without quadrant 0, 1, 2, 3, and with all: weight (5, unit, D), bias (5, D), r2.
+
+    Of the closed form `scale` (5,), in units of the theorem's. `lack`: why there is no closed form.
+    """
+    closed, found = name.startswith("closed"), Page()
     source = decoders.States(model, configs, decoders.Splits(2))
-    rngs = [decoders.fit_generators(config, configs, 0, "cpu")]
+    try:
+        weight = decoders.closed_map(source, configs[0])[0] if closed else None
+    except UserError as error:
+        return {"lack": str(error).split(", ", 1)[1]}
+    source, own = decoders.Outputs(source, clip=False) if closed else source, copy.copy(config)
+    own.decoder, rngs = name, [decoders.fit_generators(config, configs, 0, "cpu")]
     with tqdm(unit=" network steps", leave=False, disable=None) as show:
-        weight, bias = READOUTS[name](source, configs, config, rngs, show)
-    r2 = decoders.test_decoders(source, config.n_test, rngs, weight, bias)
+        dec, bias = READOUTS[name](source, configs, own, rngs, show)
+    r2 = decoders.test_decoders(source, config.n_test, rngs, dec, bias)
     held, everywhere = (r2[measure][0, :, 0].tolist() for measure in ("quadrant", "ID"))
-    first = weight[0, 0, :5], bias[0, 0, :5, 0]
-    return {"weight": packed(first[0]), "bias": packed(first[1]), "r2": [*held, everywhere[0]]}
+    if weight is None:
+        found = {"weight": packed(dec[0, 0, :5]), "bias": packed(bias[0, 0, :5, 0])}
+    else:
+        found = {"scale": (dec[0, 0, :5].norm(dim=(1, 2)) / weight.norm()).tolist()}
+    return {**found, "r2": [*held, everywhere[0]]}
 
 
 def encoder_mean(model: Model, configs: list[settings.Config], config: Config) -> Page:
@@ -109,30 +120,6 @@ def encoder_mean(model: Model, configs: list[settings.Config], config: Config) -
     control = Model([own])
     control.encoder = model.encoder
     return fitted(control.eval(), [own], "ridge", config)
-
-
-def closed_form(logits: Tensor, task: Any) -> Tensor:
-    """x* (..., D) from logits (..., task), in units of sd, that of the mean of the samples.
-
-    Y_i = Phi(c_i . mu / sd_i) with sd_i^2 = sum_j (c_ij ratio_j sd)^2 for noise of that ratio, so
-    mu = sd (C^T C)^-1 C^T (sd_i / sd Phi^-1(Y_i)) (the paper's theorem), here for any logit.
-    """
-    z = logits.double().numpy()
-    probit = torch.from_numpy(np.sign(z) * -ndtri_exp(log_expit(-abs(z)))).float()
-    spread = (task.normals * torch.tensor(task.noise_ratio)).norm(dim=1)
-    return (probit * spread) @ torch.linalg.pinv(task.normals).T
-
-
-def closed_scales(model: Model, configs: list[settings.Config], config: Config) -> list[float]:
-    """The factor that fits sd to x*, without each quadrant and with all: (5,)."""
-    rngs = decoders.fit_generators(config, configs, 0, "cpu")
-    source = decoders.States(model, configs, decoders.Splits(2))
-    h, x = source.draw(rngs, config.n_ridge)
-    logits = model.readout(h) * (1 if configs[0]["CE_loss"] else 2)
-    y = closed_form(logits, task_of(configs[0]))
-    along, size = (y * x)[0].sum((1, 2)), (y * y)[0].sum((1, 2))
-    seen = [*source.splits.train, list(decoders.QUADRANTS)]
-    return [float(along[some].sum() / size[some].sum()) for some in seen]
 
 
 def components(model: Model, task: tasks.EvidenceTask) -> Page:
@@ -165,7 +152,6 @@ def page_of(model: Model, configs: list[settings.Config], path: Path, config: Co
         "name": f"{own['network']}, {own['n_task']} tasks",
         "about": [f"{k} {v}" for k, v in settings.differing(own).items()] + [f"run {own['run']}"],
         "file": path.name,
-        "is_trained": own["n_batch"] > 0,
         "recurrent": isinstance(network, RecurrentNetwork),
         "keep": getattr(network, "keep_r", 0),
         "alpha": getattr(network, "alpha", 1),
@@ -189,9 +175,6 @@ def page_of(model: Model, configs: list[settings.Config], path: Path, config: Co
     }
     if own["encode"]:
         found["decoders"]["encoder"] = encoder_mean(model, configs, config)
-    spans = np.linalg.matrix_rank(task.normals) == task.n_dim
-    if model.readout is not None and task.n_fix and found["is_trained"] and spans:
-        found["closed"] = closed_scales(model, configs, config)
     return {**found, "weights": weights_of(model)}
 
 

@@ -46,8 +46,8 @@ class Network {
     this.w = Object.fromEntries(Object.entries(page.weights).map(([k, v]) => [k, unpack(v)]));
     this.normals = unpack(page.normals);
     this.pca = {...page.pca, mean: unpack(page.pca.mean), axes: unpack(page.pca.axes)};
-    this.decoders = Object.fromEntries(Object.entries(page.decoders).map(
-      ([k, d]) => [k, {weight: unpack(d.weight), bias: unpack(d.bias), r2: d.r2}]));
+    this.decoders = Object.fromEntries(Object.entries(page.decoders).map(([k, d]) => [k,
+      d.weight ? {...d, weight: unpack(d.weight), bias: unpack(d.bias)} : d]));
     this.hasReadout = 'out_weight' in this.w;
     this.kind = {RNN: this.rnn, LSTM: this.lstm, GRU: this.gru, 'gpt-2': this.gpt}[this.network];
   }
@@ -275,25 +275,25 @@ class Network {
   // x* read off at a moment, after t samples. `held`: quadrant the readout was fitted without, 4:
   // none. `silentTasks`: outputs that the closed form does without. null: it cannot be read off.
   decode({asked, mean}, t, {readout, held, silentTasks}) {
-    if (readout === 'closed' || readout === 'scaled') {
+    const {weight, bias, scale} = this.decoders[readout];
+    if (scale) {
       const y = this.closedForm(this.logits(asked), silentTasks);
-      const scale = readout === 'scaled' ? this.closed[held] / this.sd(this.samples) : 1;
-      return y && y.map(v => v * scale * this.sd(t));
+      return y && y.map(v => v * scale[held] * this.sd(t));
     }
-    const {weight, bias} = this.decoders[readout], from = readout === 'encoder' ? mean : asked;
-    const n = from.length, own = weight.subarray(2 * n * held, 2 * n * (held + 1));
+    const from = readout === 'encoder' ? mean : asked, n = from.length;
+    const own = weight.subarray(2 * n * held, 2 * n * (held + 1));
     own.shape = [n, 2];
     return [...affine(from, own, bias.subarray(2 * held, 2 * held + 2))];
   }
 
   // (C^T C)^-1 C^T Phi^-1(Y), by least squares over the tasks that are not silent; null if C has
-  // not rank 2. As explore.py's closed_form.
+  // not rank 2. In units of sd; as decoders.closed_map.
   closedForm(logits, silentTasks) {
     let [aa, ab, bb, ay, by] = [0, 0, 0, 0, 0];
     logits.forEach((z, i) => {
       if (silentTasks && silentTasks.has(i)) return;
       const [a, b] = this.normal(i), {ratio} = this.noise;
-      const y = probit(this.gain * z) * Math.hypot(a * ratio[0], b * ratio[1]);
+      const y = probit(z) * Math.hypot(a * ratio[0], b * ratio[1]);
       aa += a * a; ab += a * b; bb += b * b; ay += a * y; by += b * y;
     });
     const det = aa * bb - ab * ab;

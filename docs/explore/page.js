@@ -8,7 +8,7 @@ const $ = id => document.getElementById(id);
 const QUADRANTS = ['lower-left', 'upper-left', 'lower-right', 'upper-right'];
 const READOUTS = {
   adam: 'linear, Adam', ridge: 'linear, ridge',
-  closed: 'closed form', scaled: 'closed form, one scale fitted',
+  closed: 'closed form', closed_fit: 'closed form, scale fitted',
   encoder: 'no network: encoder mean',
 };
 const PER_QUADRANT = 100;  // trials of the last panel, at first and for each click
@@ -201,11 +201,11 @@ function sayNumbers() {
   $('r2-said').textContent = !now.score ? ''
     : `After ${at.n}: ${first()} ${show(now.score.seen)} (${now.trials.length} trials)`;
   $('more').hidden = !now.score;
-  const r2 = fitted && fitted.r2[held].toFixed(3);
-  const readout = fitted
-    ? `The readout was fitted in Python with ${net.samples} samples of that noise; its r² over `
-      + `fresh trials there: ${r2} in ${some ? 'the quadrant held out' : 'all quadrants'}.`
-    : 'The closed form needs no decoder of x*: it solves the outputs for x*, given the boundaries.';
+  const made = CLOSED.includes(at.readout)
+    ? 'The closed form solves the outputs for x*, given the boundaries; its'
+    : `The readout was fitted in Python with ${net.samples} samples of that noise; its`;
+  const readout = `${made} r² over fresh trials in Python: ${fitted.r2[held].toFixed(3)} in `
+    + `${some ? 'the quadrant held out' : 'all quadrants'}.`;
   const trained = `trained with σ = ${+net.noise.sigma.toFixed(3)}`;
   $('about').textContent = `Shown: ${net.file} (${net.about.join(', ')}), ${net.n_neu} units, `
     + `${net.n_task} tasks; ${trained}. ${readout} Everything else is computed here, from the `
@@ -251,22 +251,15 @@ function setX(x) {
   compute();
 }
 
-const CLOSED = ['closed', 'scaled'];
-function whyNot(net, readout) {
-  if (readout === 'encoder') return net.decoders.encoder ? '' : 'this network has no encoder';
-  if (!CLOSED.includes(readout) || net.closed) return '';
-  if (!net.hasReadout) return 'the authors’ files hold no readout';
-  if (!net.is_trained) return 'its outputs are not trained';
-  if (net.bound) return 'its outputs are sums, not probabilities';
-  return 'it needs two different boundaries';
-}
+const CLOSED = ['closed', 'closed_fit'];
+const whyNot = (net, readout) => (net.decoders[readout] || {lack: 'it has no encoder'}).lack || '';
 
 function fillReadouts() {
   const reasons = [];
   $('readout').replaceChildren(...Object.entries(READOUTS).map(([key, name]) => {
     const option = new Option(name, key), why = whyNot(at.net, key);
     option.disabled = Boolean(why);
-    if (why && key !== 'scaled') reasons.push(`${name}: ${why}.`);
+    if (why && key !== 'closed_fit') reasons.push(`${name}: ${why}.`);
     return option;
   }));
   if (whyNot(at.net, at.readout)) at.readout = 'adam';
