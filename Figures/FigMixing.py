@@ -12,7 +12,10 @@ import style
 from paper import ENCODERS, MIXED, N_TASKS_EACH
 
 PLACES = {name: i for i, name in enumerate(ENCODERS)}
-LABELS = [name.removeprefix("Fourier").replace("Scaled", "scaled\n") for name in ENCODERS]
+LABELS = [
+    name.removeprefix("Fourier").replace("Scaled", "scaled\n").replace("Quad", "sq.")
+    for name in ENCODERS
+]
 LOOKS = {
     f"{n}": {"color": c, "label": f"$N_{{task}}={n}$"}
     for n, c in style.palette(N_TASKS_EACH).items()
@@ -47,7 +50,8 @@ def draw():
             ax.set(title=f"{style.NAMES.get(name, name)}, {decoder.capitalize()}", ylim=(-0.25, 1))
             ax.set_xticks(list(PLACES.values()), LABELS, size=7.5)
     fig.supylabel(style.R2, size=9)
-    fig.supxlabel("encoder: the paper's; squared; scaled; Fourier features by length scale", size=9)
+    for ax in axes[1]:
+        ax.set(xlabel="encoder; Fourier length scale", xlim=(-0.4, len(PLACES) - 0.6))
     style.legend(fig, 4)
     return fig
 
