@@ -1,7 +1,7 @@
 """The paper's figures as data: which networks, what is measured on them, which script draws.
 
 `KINDS` are the methods: settings that differ from settings.PAPER, and N_task. There are five runs
-of each, and ten of the RNNs of Figure 3a and of its controls.
+of each, and ten of the RNNs of Figure 3a and of its control.
 `FIGURES` name the measurements. sweep.py does all of it; nothing here runs anything.
 """
 
@@ -13,7 +13,7 @@ import settings
 import table
 
 RUNS = (0, 1, 2, 3, 4)
-MORE_TRIALS = {"n_fit": 20, "n_test": 4000}  # of decoders of Figures 3a to 3c and controls
+MORE_TRIALS = {"n_fit": 20, "n_test": 4000}  # of decoders of Figure 3a and its control
 N_TASKS = (2, 3, 6, 12, 24)
 N_TASKS_MORE = (48, 96, 192)  # Figure 3a goes on to these
 N_TASKS_DIM = (3, 6, 9, 12)  # Figure 5b
@@ -46,16 +46,16 @@ UNTRAINED = tuple(f"Untrained_{name}" for name in ARCHITECTURES)
 HIGH_DIM: dict[str, Any] = {"task": "LinearClassificationHighDim"}
 KINDS = {
     "RNN": Kind(N_TASKS, (9,), *((n,) for n in N_TASKS_MORE), n_run=10),
-    "NoLeak": Kind(N_TASKS, n_run=5, leaky=False),
-    "LSTM": Kind(N_TASKS, n_run=5, network="LSTM"),
-    "gpt-2": Kind(N_TASKS, (9,), n_run=5, network="gpt-2"),
+    "NoLeak": Kind(N_TASKS, leaky=False),
+    "LSTM": Kind(N_TASKS, network="LSTM"),
+    "gpt-2": Kind(N_TASKS, (9,), network="gpt-2"),
     "Quad": Kind(N_TASKS, activ_enc="Quad"),
     "EncoderMean": Kind(N_TASKS, n_run=10, network="encoder-mean"),
-    "EncoderLast": Kind((24,), n_run=10, network="encoder-last"),
-    "Untrained_RNN": Kind((24,), n_run=10, n_batch=0),
-    "Untrained_NoLeak": Kind((24,), n_run=10, n_batch=0, leaky=False),
-    "Untrained_LSTM": Kind((24,), n_run=10, n_batch=0, network="LSTM"),
-    "Untrained_gpt-2": Kind((24,), n_run=10, n_batch=0, network="gpt-2"),
+    "EncoderLast": Kind((24,), network="encoder-last"),
+    "Untrained_RNN": Kind((24,), n_batch=0),
+    "Untrained_NoLeak": Kind((24,), n_batch=0, leaky=False),
+    "Untrained_LSTM": Kind((24,), n_batch=0, network="LSTM"),
+    "Untrained_gpt-2": Kind((24,), n_batch=0, network="gpt-2"),
     "Grid": Kind((24,), task="GridClassification"),
     "Multiply": Kind((24,), task="MultiplyClassificationFull"),
     "Bound": Kind((24,), N_TASKS[:-1], task="LinearClassificationBound"),
