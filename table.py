@@ -8,7 +8,9 @@ A row is one number of one decoder, or of one network:
     settings    in what it differs from the paper's: 'task=LinearClassificationCorr corr=0.4'
     measure     of x*: ID, quadrant, as_released, split_var, with r2 and the angle between decoders
                 of the two factors (D > 2: an angle for each pair, in rows `angles`); of the
-                representation: ccgp, parallelism, and their chance; sparsity, active, dead
+                representation: ccgp, parallelism, and their chance; sparsity, active, dead;
+                few_shot, few_shot_quadrant, accuracy in new tasks everywhere and in a held-out
+                quadrant, examples to 90 % (..._90), and their limits (see few_shot.py)
     decoder     adam, ridge
     series      '' at the last step of trials as in training; 'step' or 'stimulus' where several
                 were measured; 'split_var0' where one sign of factor 0 was held out
@@ -16,6 +18,7 @@ A row is one number of one decoder, or of one network:
     sigma       of white Gaussian input noise; empty for other noise
     split, fit, factor   which test, which repetition, which factor or pair '1-2'
     r2, angle, value     the number: r2, degrees, or that of any other measure
+    n_example   labelled trials that a new task was learned from; older tables lack this column
 `read` adds a column for every setting of a network, so that rows are found by value.
 
 An entry is all rows of one condition, script, decoder and series. results.json beside the table
@@ -43,17 +46,24 @@ from util import UserError
 NUMBERS = ["r2", "angle", "value"]
 COLUMNS = ["condition", "network", "n_dim", "n_task", "run", "settings", "measure", "decoder"]
 COLUMNS += ["series", "step", "stimulus", "t", "sigma", "split", "fit", "factor", *NUMBERS]
+COLUMNS += ["n_example"]  # the last: lines of older tables end before it
 ENTRY = ["condition", "script", "decoder", "series"]
-SPARSITY = ("sparsity", "active", "dead")  # measures of sparsity.py; all others are generalize.py's
+SPARSITY = ("sparsity", "active", "dead")  # measures of sparsity.py
+FEW_SHOT = (  # of few_shot.py
+    *("few_shot", "few_shot_quadrant", "few_shot_90", "few_shot_quadrant_90"),
+    *("few_shot_optimum", "few_shot_chance"),
+)
+SCRIPTS = {"sparsity": SPARSITY, "few_shot": FEW_SHOT}  # all others are generalize.py's
 WORDS = ("condition", "network", "settings", "measure", "decoder", "series", "factor")
 SINGLE = ("r2", "angle")  # kept in single precision, as they were computed
-WHOLE = ("n_dim", "n_task", "run", "step", "stimulus", "t", "split", "fit")
+WHOLE = ("n_dim", "n_task", "run", "step", "stimulus", "t", "split", "fit", "n_example")
 AXES = {  # measured array -> column for its numbers, and its axes after (time, net)
     "r_sq": ("r2", "split", "fit"),
     "angles": ("angle", "split", "fit", "factor"),  # a pair of factors
     **dict.fromkeys(("ccgp", "parallelism"), ("value", "fit", "factor")),
     **dict.fromkeys(("ccgp_chance", "parallelism_chance"), ("value", "factor", "measure")),
-    **dict.fromkeys(SPARSITY, ("value",)),
+    **dict.fromkeys(SPARSITY + FEW_SHOT, ("value",)),
+    **dict.fromkeys(FEW_SHOT[:2], ("value", "n_example")),
 }
 
 
@@ -218,12 +228,14 @@ def _load(path: Path, strict: bool = False) -> tuple[dict[str, list[str]], dict[
 def _grouped(text: str) -> dict[str, list[str]]:
     """Lines of a table by entry."""
     header, *lines = text.splitlines() or [""]
+    if header == ",".join(COLUMNS[:-1]):
+        header, lines = ",".join(COLUMNS), [f"{line}," for line in lines]
     if header != ",".join(COLUMNS):
         raise ValueError(f"its columns are {header[:200]}")
     entries: dict[str, list[str]] = {}
     for line in lines:
         condition, *_, measure, decoder, series = line.split(",", 9)[:9]
-        script = "sparsity" if measure in SPARSITY else "generalize"
+        script = next((s for s, names in SCRIPTS.items() if measure in names), "generalize")
         entries.setdefault(key_of(condition, script, decoder, series), []).append(line)
     return entries
 
@@ -243,6 +255,7 @@ def _known(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _sum(lines: list[str]) -> str:
+    lines = [line.removesuffix(",") for line in lines]  # the same with no last column, and empty
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -153,21 +153,24 @@ def encode(config: settings.Config, x: np.ndarray) -> np.ndarray:
     return encoder(inputs)[0, :, 0, encoder.features].double().numpy()
 
 
-def label_probability(mean: np.ndarray, normals: np.ndarray, sd: ArrayLike) -> np.ndarray:
-    """Outputs of the optimal classifier, P(c . x > 0 | mean) (trial, task), for x* uniform.
+def label_probability(
+    mean: np.ndarray, normals: np.ndarray, sd: ArrayLike, offset: ArrayLike = 0
+) -> np.ndarray:
+    """Outputs of the optimal classifier, P(c . x > b | mean) (trial, task), for x* uniform.
 
     Given `mean` of the samples (trial, D) the factors are independent, N(mean, sd^2) cut to the
     square. P is a difference of Phi given all factors but the one with the largest |c_j|, averaged
-    over 256 quantiles of those. Far from edges P = Phi(c . mean / sd). `normals` (task, D): c.
+    over 256 quantiles of those. Far from edges P = Phi((c . mean - b) / sd). `normals` (task, D)
+    are c, `offset` (task,) is b.
     """
     n_dim, s, n = mean.shape[1], np.broadcast_to(sd, mean.shape[1]), 256
     m, out = np.clip(mean, -0.5 - 6 * s, 0.5 + 6 * s), np.empty((len(mean), len(normals)))
     low, high = ndtr((-0.5 - m) / s), ndtr((0.5 - m) / s)
     u = (np.arange(n)[:, None] + 0.5) / n if n_dim == 2 else qmc.Sobol(n_dim, seed=0).random(n)
     x = m[:, None] + s * ndtri(low[:, None] + u * (high - low)[:, None])  # (trial, n, D)
-    for i, c in enumerate(normals):
+    for i, (c, b) in enumerate(zip(normals, np.broadcast_to(offset, len(normals)), strict=True)):
         j = abs(c).argmax()
-        edge = (x @ np.where(np.arange(n_dim) == j, 0, c) / -c[j]).clip(-0.5, 0.5)
+        edge = ((b - x @ np.where(np.arange(n_dim) == j, 0, c)) / c[j]).clip(-0.5, 0.5)
         below = (ndtr((edge - m[:, [j]]) / s[j]).mean(1) - low[:, j]) / (high - low)[:, j]
         out[:, i] = 1 - below if c[j] > 0 else below
     return out.clip(0, 1)
