@@ -25,6 +25,7 @@ NAMES = sorted(path.stem for path in FIGURES.glob("Fig*.py"))
 ANALYSES = ("Fig2", "Fig4", "FigS2", "FigS4", "FigS5", "FigS11")  # draw what analyze.py found
 QUADRANT, RELEASED = style.NAMES["quadrant"], style.NAMES["as_released"]
 FIG3A = ("RNN", (2, 3, 24))
+LEARNERS = ("RNN", "EncoderMean", "InputMean")
 SOME = {  # a part of what the figure shows, and what it has to say on the rest
     "Fig3a": ([FIG3A, ("EncoderMean", (2, 3, 24))], None),
     "Fig3bc": ([FIG3A, ("NoLeak", (2, 24))], "no kind LSTM"),
@@ -33,6 +34,7 @@ SOME = {  # a part of what the figure shows, and what it has to say on the rest
     "Fig5c": ([FIG3A, ("Noise1", (3, 24)), ("Noise6", (3, 24))], "no n_sd_in 3"),
     "FigContext": ([FIG3A, ("Context", (1,))], None),
     "FigControls": ([FIG3A, ("EncoderMean", (24,)), ("Grid", (24,))], "no kind LSTM"),
+    "FigFewShot": ([(kind, (2, 24), "few_shot") for kind in LEARNERS], "no activ_enc Fourier"),
     "FigNoise": ([FIG3A, ("Anisot", (24,)), ("NoiseEnc", (24,))], "no kind Gumbel"),
     "FigS1": ([FIG3A, ("Quad", (2, 24))], "no n_task 6"),
     "FigS3b": ([FIG3A, ("Corr0.2", (24,)), ("Corr1", (24,))], "no corr 0.4"),
@@ -48,6 +50,10 @@ def made_up(kind, n_tasks, series="", moments=(22,), measures=style.MEASURES, **
         if series == "sparsity":
             values = {"measure": ["sparsity", "active"], "value": rng.uniform(5, 95, 2)}
             some = pd.DataFrame(values).assign(decoder="", series="")
+        elif series == "few_shot":
+            axes = {"measure": table.FEW_SHOT, "n_example": (1, 10, 100)}
+            some = table.tidy(rng.uniform(0.4, 0.9, (6, 3)), "value", **axes)
+            some = some.assign(decoder="", series="")
         else:
             axes = {series or "step": moments, "measure": measures, "split": range(4)}
             axes["fit"] = 0, 1

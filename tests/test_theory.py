@@ -126,7 +126,9 @@ def test_the_optimal_classifier():
     check(-np.log(np.where(labels, p, 1 - p).clip(1e-12)).mean(1), loss)
     normals, mean = np.array([[0.5, -0.5, 0.1, 0.7]]), np.array([[0.05, 0.1, 0.52, -0.1]])
     x = mean + SD * np.random.default_rng(4).standard_normal((4 * N, 4))
-    check(x[(abs(x) < 0.5).all(1)] @ normals[0] > 0, theory.label_probability(mean, normals, SD))
+    for b in (0, 0.05):
+        p = theory.label_probability(mean, normals, SD, b)
+        check(x[(abs(x) < 0.5).all(1)] @ normals[0] > b, p)
 
 
 def test_accumulators_know_the_target():
