@@ -8,7 +8,7 @@ those of the one-step map with the fixation input on and x* = 0 (docs/protocol.m
 Distances, and the speed |F(r) - r| per step, are in units of the network's `spread`: the root mean
 square distance of its states at the last stimulus step from their mean, the size of a sheet.
 
-What was seen in five RNNs of N_task = 24: Figures/FigS2.py, and REPORT.md, claims 16 and 17.
+What was seen in five RNNs of N_task = 24: Figures/FigS2.py, and REPORT.md, on Figures 2 and S2.
 Processor time: 20 s for one RNN, half of it for the pictures, 35 s for an LSTM; search from 128
 starts 1 s and 7 s (AMD EPYC, torch 2.13).
 """

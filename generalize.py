@@ -4,14 +4,18 @@
     python generalize.py --networks trained_networks --in_distribution --out r_sq_ID.npz
     python generalize.py --networks trained_networks --decoder ridge --step 2 5 10 20    r2 in time
     python generalize.py --networks free_rt --stimulus 500 1000 5000    other trial durations
+    python generalize.py --networks trained_networks --decoder closed_fit    from the outputs
 
 A linear decoder is trained to read x* from the representation at the last step. OOD: it sees three
 quadrants of x* and is tested on the fourth, each in turn. ID: it sees and is tested on all four.
 The OOD test comes in two versions. held_out = 'quadrant' tests on the quadrant held out.
 held_out = 'as_released' is what the authors' released D = 2 evaluation does: of its four splits,
 the two that hold out (-,+) or (+,-) are tested on the quadrants (+,+) and (-,-), which their
-decoder was trained on. Every run measures ID and both OOD versions, and, of the representation
-alone, CCGP and parallelism score of the two factors that name the quadrants (`abstraction.py`).
+decoder was trained on. one_map is the ID decoder tested in one quadrant: is there one linear code?
+Every run measures ID, both OOD versions, one_map, and, of the representation alone, CCGP and
+parallelism score of the two factors that name the quadrants (`abstraction.py`).
+decoder = 'closed' needs no training: the theorem gives x* from the network's own outputs. It is
+defined for trained outputs on linear boundaries that span the D dimensions.
 Results go into a tidy table (.csv, see `table.py`), decoders into a folder `decoders` beside it.
 """
 
@@ -44,13 +48,17 @@ class Config:
 
     networks: tuple[str, ...] = ("trained_networks",)  # files, folders or globs
     assume: tuple[str, ...] = ()  # what the authors' files do not say, as n_task=24 leaky=False
-    decoder: Literal["adam", "ridge"] = "adam"  # adam: as in the paper; ridge: closed form
+    # adam: as in the paper; closed: from the outputs by the theorem; fit: their scale fitted on the
+    # training quadrants; clip: outputs clipped where single precision rounds them to 1
+    decoder: Literal["adam", "ridge", "closed", "closed_fit", "closed_clip", "closed_fit_clip"] = (
+        "adam"
+    )
     n_fit: int = 5  # decoders per network and split, each with fresh trials
     n_batch: int | Literal["paper"] = "paper"  # of adam; 3000 to N_task = 3, 2000 to 6, else 1000
     batch_sz: int = 16  # trials per batch
     lr: float = 3e-3  # learning rate of adam decoders
     n_test: int = 640  # test trials per decoder; 40 batches of 16
-    n_ridge: int = 1024  # trials per quadrant and fit of ridge decoders
+    n_ridge: int = 1024  # trials per quadrant and fit of ridge decoders and fitted scales
     split_var: int | None = None  # hold out one sign of this factor, from 0, instead of a quadrant
     step: tuple[int, ...] = ()  # decode after so many steps of the trial; none: after all of them
     stimulus: tuple[int, ...] = ()  # ms, decode with such stimuli; none: as in training
@@ -93,6 +101,7 @@ class Config:
 NETS_AT_ONCE = 64  # networks decoded side by side; more take too much memory
 ABSTRACTION = 2**32  # number of the first fit of abstraction measures, beyond those of decoders
 LABELS = {"ID": "ID", "quadrant": "OOD held out", "as_released": "OOD as released"}
+LABELS |= {"one_map": "ID decoder, one quadrant"}
 LABELS |= {"ccgp": "CCGP", "parallelism": "parallelism"}
 Arrays = dict[str, np.ndarray]
 
@@ -102,16 +111,23 @@ def decode(source: States, configs: list[settings.Config], config: Config, show:
 
     Returns:
         r2 (net, split, fit) by measure; dec, dec_ID (net, split, fit, unit, D), angles, angles_ID
-        (net, split, fit, D, D); and what `abstraction.abstraction` does.
+        (net, split, fit, D, D); and what `abstraction.abstraction` does. Of the closed form, units
+        are tasks, and angles are NaN: they are none of the representation.
     """
     device, fits = util.pick_device(config.device), range(config.n_fit)
     rngs = [decoders.fit_generators(config, configs, fit, device) for fit in fits]
-    fit_decoders = decoders.fit_ridge if config.decoder == "ridge" else decoders.fit_adam
-    weight, bias = fit_decoders(source, configs, config, rngs, show)
-    found = decoders.test_decoders(source, config.n_test, rngs, weight, bias)
+    closed, read, fit_decoders = config.decoder.startswith("closed"), source, decoders.fit_adam
+    if config.decoder == "ridge":
+        fit_decoders = decoders.fit_ridge
+    elif closed:
+        read = decoders.Outputs(source, "clip" in config.decoder)
+        fit_decoders = decoders.fit_closed
+    weight, bias = fit_decoders(read, configs, config, rngs, show)
+    found = decoders.test_decoders(read, config.n_test, rngs, weight, bias)
     both = np.split(weight.transpose(1, 2).cpu().numpy(), 2, axis=1)
     for end, dec in zip(("", "_ID"), both, strict=True):
-        found |= {f"dec{end}": dec, f"angles{end}": decoders.column_angles(dec)}
+        angles = decoders.column_angles(dec)
+        found |= {f"dec{end}": dec, f"angles{end}": np.nan * angles if closed else angles}
     rngs = [decoders.fit_generators(config, configs, ABSTRACTION + fit, device) for fit in fits]
     return found | abstraction.abstraction(source, rngs)
 
@@ -122,7 +138,7 @@ def generalize(model, paths, configs, splits, times: pd.DataFrame, config: Confi
     found = Arrays()
     groups: dict[int, list[int]] = {}  # Adam's number of batches depends on N_task
     for net, c in enumerate(configs):
-        n_step = config.n_fit if config.decoder == "ridge" else decoders.n_batch_of(config, c)
+        n_step = decoders.n_batch_of(config, c) if config.decoder == "adam" else config.n_fit
         groups.setdefault(n_step, []).append(net)
     total = len(times) * sum(n_step * len(nets) for n_step, nets in groups.items())
     few = range(0, len(configs), NETS_AT_ONCE)
@@ -172,7 +188,7 @@ def report(found: Arrays, configs: list, times: pd.DataFrame, config: Config) ->
 
 def of_measure(found: Arrays, measure: str) -> tuple[Arrays, Arrays]:
     """Arrays (time, net, ...) of r_sq*.npz and decoders*.npz (docs/protocol.md, Files)."""
-    end = "_ID" if measure == "ID" else ""
+    end = "_ID" if measure in ("ID", "one_map") else ""
     r_sq = {name: found[name] for name in found if name.startswith(tuple(abstraction.MEASURES))}
     dec = {name: found[f"{name}{end}"] for name in ("dec", "angles")}
     return {"r_sq": found[measure], **r_sq}, dec
@@ -236,7 +252,9 @@ def main(config: Config) -> None:
         runs, about = [configs[net]["run"] for net in nets], util.about_arrays(abouts[key])
         name = "_".join(filter(None, (condition, *entry)))
         util.save_npz(out.parent / "decoders" / f"{name}.npz", runs=runs, **weights, **about)
-    for measure in MEASURES if splits.as_released else MEASURES[:2]:
+    for measure in MEASURES:
+        if measure == "as_released" and not splits.as_released:
+            continue
         r_sq, dec = of_measure(found, measure)
         frames.append(table.rows_of(r_sq | dec, configs, times, config.decoder, measure))
     table.put(out, table.joined(frames), abouts)

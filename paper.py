@@ -1,7 +1,7 @@
 """The paper's figures as data: which networks, what is measured on them, which script draws.
 
 `KINDS` are the methods: settings that differ from settings.PAPER, and N_task. There are five runs
-of each, and ten of the networks of Figures 3a to 3c and of their controls.
+of each, and ten of the RNNs of Figure 3a and of its controls.
 `FIGURES` name the measurements. sweep.py does all of it; nothing here runs anything.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 import settings
 import table
 
-RUNS, MORE_RUNS = (0, 1, 2, 3, 4), tuple(range(10))
-MORE_TRIALS = {"n_fit": 20, "n_test": 4000}  # of decoders where there are more runs
+RUNS = (0, 1, 2, 3, 4)
+MORE_TRIALS = {"n_fit": 20, "n_test": 4000}  # of decoders of Figures 3a to 3c and controls
 N_TASKS = (2, 3, 6, 12, 24)
 N_TASKS_MORE = (48, 96, 192)  # Figure 3a goes on to these
 N_TASKS_DIM = (3, 6, 9, 12)  # Figure 5b
@@ -22,8 +22,11 @@ DIMS = (4, 6, 8, 10)  # D; D = 2 are the networks of Figure 3a
 NOISES = (1, 3, 4, 6)  # n_sd_in, sigma = 0.1, 0.3, 0.4, 0.6; 0.2 is Figure 3a
 CORRS = (0.2, 0.4, 0.6, 0.8, 1.0)  # 0 is Figure 3a
 DURATIONS = tuple(range(500, 5001, 500))  # ms, Figure 5a: 5 to 50 steps
+ASKED = tuple(range(100, 2001, 100))  # ms of stimulus, Optimal
 STEPS = tuple(range(2, 23))  # of a trial of 22, from the first with evidence
 MIXED = ("RNN", "LSTM", "gpt-2")  # architectures beyond the paper
+CLOSED = ("closed", "closed_fit", "closed_clip", "closed_fit_clip")  # readouts without a decoder
+READOUTS = ("penalties", "paths", "shares")  # analyses of how decoders are found
 ARCHITECTURES = ("RNN", "NoLeak", "LSTM", "gpt-2")
 SCALES = (0.5, 0.25, 0.18, 0.12, 0.08)  # enc_scale, beyond the paper
 STANDARD_MIX, N_TASKS_EACH = "Fourier0.12", (1, 2, 3, 6, 12, 24)
@@ -33,27 +36,27 @@ N_TASKS_FEW = (2, 6, 24)  # of the other encoders beyond the paper
 class Kind:
     """Networks of one folder below Networks/."""
 
-    def __init__(self, *ensembles: tuple[int, ...], many: bool = False, **settings: Any):
+    def __init__(self, *ensembles: tuple[int, ...], n_run: int = 0, **settings: Any):
         self.ensembles = ensembles  # N_task of those trained together, for each training
         self.settings = settings  # what differs from settings.PAPER
-        self.many = ensembles[0] if many else ()  # N_task of which there are more runs and fits
+        self.n_run = n_run  # of the first ensemble, decoded with more fits; 0: as the others
 
 
 UNTRAINED = tuple(f"Untrained_{name}" for name in ARCHITECTURES)
-HIGH_DIM = {"task": "LinearClassificationHighDim"}
+HIGH_DIM: dict[str, Any] = {"task": "LinearClassificationHighDim"}
 KINDS = {
-    "RNN": Kind(N_TASKS, (9,), *((n,) for n in N_TASKS_MORE), many=True),
-    "NoLeak": Kind(N_TASKS, many=True, leaky=False),
-    "LSTM": Kind(N_TASKS, many=True, network="LSTM"),
-    "gpt-2": Kind(N_TASKS, (9,), many=True, network="gpt-2"),
+    "RNN": Kind(N_TASKS, (9,), *((n,) for n in N_TASKS_MORE), n_run=10),
+    "NoLeak": Kind(N_TASKS, n_run=5, leaky=False),
+    "LSTM": Kind(N_TASKS, n_run=5, network="LSTM"),
+    "gpt-2": Kind(N_TASKS, (9,), n_run=5, network="gpt-2"),
     "Quad": Kind(N_TASKS, activ_enc="Quad"),
-    "EncoderMean": Kind(N_TASKS, many=True, network="encoder-mean"),
+    "EncoderMean": Kind(N_TASKS, n_run=10, network="encoder-mean"),
     "InputMean": Kind(N_TASKS, network="input-mean"),
-    "EncoderLast": Kind((24,), many=True, network="encoder-last"),
-    "Untrained_RNN": Kind((24,), many=True, n_batch=0),
-    "Untrained_NoLeak": Kind((24,), many=True, n_batch=0, leaky=False),
-    "Untrained_LSTM": Kind((24,), many=True, n_batch=0, network="LSTM"),
-    "Untrained_gpt-2": Kind((24,), many=True, n_batch=0, network="gpt-2"),
+    "EncoderLast": Kind((24,), n_run=10, network="encoder-last"),
+    "Untrained_RNN": Kind((24,), n_run=10, n_batch=0),
+    "Untrained_NoLeak": Kind((24,), n_run=10, n_batch=0, leaky=False),
+    "Untrained_LSTM": Kind((24,), n_run=10, n_batch=0, network="LSTM"),
+    "Untrained_gpt-2": Kind((24,), n_run=10, n_batch=0, network="gpt-2"),
     "Grid": Kind((24,), task="GridClassification"),
     "Multiply": Kind((24,), task="MultiplyClassificationFull"),
     "Bound": Kind((24,), N_TASKS[:-1], task="LinearClassificationBound"),
@@ -67,6 +70,17 @@ KINDS = {
     **{f"nDim{d}": Kind(N_TASKS_DIM, n_dim=d, **HIGH_DIM) for d in DIMS},
     **{f"gpt-2_nDim{d}": Kind(N_TASKS_DIM, n_dim=d, network="gpt-2", **HIGH_DIM) for d in DIMS},
 }
+MEANS: tuple[str, ...] = (
+    "Gumbel",
+    "Anisot",
+    "Autocorr",
+    "NoiseEnc",
+    "Bound",
+)  # the encoder's mean, of these too
+MEANS += (*(f"Noise{noise}" for noise in NOISES), *(f"nDim{d}" for d in DIMS))
+for _kind in MEANS:
+    _own = {**KINDS[_kind].settings, "network": "encoder-mean"}
+    KINDS[f"EncoderMean_{_kind}"] = Kind(*KINDS[_kind].ensembles, **_own)
 ENCODERS: dict[str, dict[str, Any]] = {"ReLU": {}}
 ENCODERS |= {name: {"activ_enc": name} for name in ("Quad", "ScaledReLU")}
 ENCODERS |= {f"Fourier{x:g}": {"activ_enc": "Fourier", "enc_scale": x} for x in SCALES}
@@ -74,8 +88,8 @@ ENCODERS |= {f"Fourier{x:g}": {"activ_enc": "Fourier", "enc_scale": x} for x in 
 
 def mixed(encoder: str) -> dict[str, Kind]:
     """Beyond the paper: networks behind an encoder of `ENCODERS`, and their controls."""
-    own, kinds = ENCODERS[encoder], {}
-    n_tasks = N_TASKS_EACH if encoder == STANDARD_MIX else N_TASKS_FEW
+    own, kinds = ENCODERS[encoder], dict[str, Kind]()
+    n_tasks = {STANDARD_MIX: N_TASKS_EACH, "Quad": N_TASKS}.get(encoder, N_TASKS_FEW)
     if encoder not in ("ReLU", "Quad"):  # the networks of the paper
         kinds |= {f"{name}_{encoder}": Kind(n_tasks, network=name, **own) for name in MIXED}
     if encoder != "ReLU":
@@ -93,20 +107,28 @@ for _encoder in ENCODERS:
 
 @dataclass(frozen=True)
 class Product:
-    """What a script measures: generalize, sparsity, few_shot, analyze or analyze_transformer."""
+    """What a script measures: generalize, sparsity, optimality, few_shot, analyze, analyze_..."""
 
     script: str
     networks: tuple[tuple[str, tuple[int, ...]], ...]  # kind, n_tasks
     options: dict[str, Any]  # other than settings.MEASUREMENTS
+    runs: tuple[int, ...] = ()  # of these networks; none: all
 
 
-def measure(script: str, n_tasks: tuple[int, ...], *kinds: str, **options: Any) -> Product:
+def measure(
+    script: str,
+    n_tasks: tuple[int, ...],
+    *kinds: str,
+    runs: tuple[int, ...] = (),
+    **options: Any,
+) -> Product:
     """A `Product` of networks of several kinds."""
-    return Product(script, tuple((name, n_tasks) for name in kinds), options)
+    return Product(script, tuple((name, n_tasks) for name in kinds), options, runs)
 
 
 decode = functools.partial(measure, "generalize")  # r2 of x*, angles, abstraction measures
 sparse = functools.partial(measure, "sparsity")  # lifetime sparseness and share of active units
+optimal = functools.partial(measure, "optimality")  # accuracy, loss, calibration, theorem
 learn = functools.partial(measure, "few_shot")  # new tasks from few examples
 
 
@@ -116,17 +138,17 @@ def analyze(n_task: int, kind: str) -> Product:
     script, keep = "analyze", (*portrait, "spectrum", "sheet")
     if KINDS[kind].settings.get("network") == "gpt-2":
         script, keep = "analyze_transformer", (*portrait, "rate_maps_end", "attention")
-    return measure(script, (n_task,), kind, keep=keep, n_fine=41)
+    return measure(script, (n_task,), kind, runs=RUNS, keep=keep, n_fine=41)
 
 
 def configs(kind: str, n_tasks: tuple[int, ...], **changes: Any) -> list[settings.Config]:
     """Settings of networks of a kind; `changes` to them, also other `runs` than there are."""
-    own, many = KINDS[kind].settings, KINDS[kind].many
+    own, first, n_run = KINDS[kind].settings, KINDS[kind].ensembles[0], KINDS[kind].n_run
     fixed = settings.fixed_settings(own.get("network", "RNN"), own.get("task", settings.CENT_OUT))
     changes = {name: value for name, value in changes.items() if name not in {*own, *fixed}}
     found = []
     for n_task in n_tasks:
-        runs = MORE_RUNS if n_task in many else RUNS
+        runs = tuple(range(n_run)) if n_run and n_task in first else RUNS
         found += settings.network_configs({"n_task": (n_task,), "runs": runs, **changes, **own})
     return found
 
@@ -134,14 +156,17 @@ def configs(kind: str, n_tasks: tuple[int, ...], **changes: Any) -> list[setting
 def wanted(product: Product, kind: str, n_task: int) -> dict[str, Any]:
     """Settings of a measurement of these networks, other than settings.MEASUREMENTS."""
     curve = product.options.keys() & {"step", "stimulus"}
-    is_precise = product.script == "generalize" and n_task in KINDS[kind].many and not curve
+    is_fitted = product.options.get("decoder", "adam") in ("adam", "ridge") and not curve
+    is_precise = product.script == "generalize" and is_fitted and KINDS[kind].n_run
+    is_precise = is_precise and n_task in KINDS[kind].ensembles[0]
     return {**(MORE_TRIALS if is_precise else {}), **product.options}
 
 
 def name_of(product: Product, config: settings.Config, kind: str) -> str:
     """Where the results for networks of a condition are: an entry of the table, or a folder."""
     if product.script.startswith("analyze"):
-        return f"Analysis/{kind}_nTask{config['n_task']}"
+        end = product.script.removeprefix("analyze").removeprefix("_transformer")
+        return f"Analysis/{kind}_nTask{config['n_task']}{end}"
     series = next((name for name in ("step", "stimulus") if name in product.options), "")
     decoder = product.options.get("decoder", "adam") if product.script == "generalize" else ""
     return table.key_of(settings.condition(config), product.script, decoder, series)
@@ -158,19 +183,52 @@ class Figure:
         self.script = script  # in Figures/; '': Fig<name>
 
 
-FIG3A = decode(N_TASKS, "RNN")
+FIG3A, MEAN = decode(N_TASKS, "RNN"), decode(N_TASKS, "EncoderMean")
 RIDGE = decode(N_TASKS, "RNN", decoder="ridge")
 RNNS = analyze(24, "RNN"), analyze(2, "RNN")
-LEAN = {"save_decoders": False}  # of curves in time; they would be large
+LEAN: dict[str, Any] = {"save_decoders": False}  # of curves in time; they would be large
 EVERY_D = ("RNN", *(f"nDim{d}" for d in DIMS), "gpt-2", *(f"gpt-2_nDim{d}" for d in DIMS))
 MORE = decode(N_TASKS_MORE, "RNN"), decode(N_TASKS_MORE, "RNN", decoder="ridge")
 TIME = decode((24,), *ARCHITECTURES, decoder="ridge", step=STEPS, **LEAN)
-FREE, CUED = decode((24,), "Bound", stimulus=DURATIONS, **LEAN), decode((1,), "Context")
-BOUND = analyze(24, "Bound"), decode(N_TASKS, "Bound", "RNN")
-NOISE = decode((24,), "Gumbel", "Anisot", "Autocorr", "NoiseEnc")
-SIGMA = decode(N_TASKS_NOISE, *(f"Noise{noise}" for noise in NOISES))
+FREE = decode((24,), "Bound", "EncoderMean_Bound", stimulus=DURATIONS, **LEAN)
+CUED = decode((1,), "Context")
+BOUND = analyze(24, "Bound"), decode(N_TASKS, "Bound", "RNN", "EncoderMean_Bound", "EncoderMean")
+SHAPED, NOISY = ("Gumbel", "Anisot", "Autocorr", "NoiseEnc"), [f"Noise{noise}" for noise in NOISES]
+NOISE = decode((24,), *SHAPED, *(f"EncoderMean_{kind}" for kind in SHAPED), "EncoderMean")
+SIGMA = decode(N_TASKS_NOISE, *NOISY, *(f"EncoderMean_{kind}" for kind in NOISY), "EncoderMean")
 CORRELATED = decode((24,), *(f"Corr{corr:g}" for corr in CORRS))
-HIGHER, ALL = decode(N_TASKS_DIM, *EVERY_D), decode(N_TASKS, *ARCHITECTURES)
+HIGHER = decode(N_TASKS_DIM, *EVERY_D, *(f"EncoderMean_nDim{d}" for d in DIMS), "EncoderMean")
+ALL = decode(N_TASKS, *ARCHITECTURES)
+HIGH = [kind for kind in EVERY_D if "nDim" in kind]
+ONE = {"runs": (0,)}  # of conditions of which one network is shipped
+READ = (
+    *(measure("analyze_readouts", (n,), "RNN", runs=RUNS, keep=READOUTS) for n in (24, 6)),
+    *(decode(N_TASKS, "RNN", "LSTM", decoder=decoder) for decoder in CLOSED),
+    decode(N_TASKS, *ARCHITECTURES, decoder="closed_fit"),
+    decode(N_TASKS, *ARCHITECTURES, decoder="ridge"),
+    ALL,
+)
+ELSEWHERE = tuple(  # ridge and closed form in the other conditions
+    decode(n_tasks, *kinds, decoder=decoder, **ONE)
+    for decoder in ("ridge", "closed_fit")
+    for n_tasks, kinds in (
+        (N_TASKS, ("Quad",)),
+        ((24,), ("Gumbel", "Anisot", "Autocorr", *(f"Corr{corr:g}" for corr in CORRS))),
+        (N_TASKS_NOISE, NOISY),
+        (N_TASKS_DIM, HIGH),
+    )
+)
+ELSEWHERE += (
+    decode((24,), "NoiseEnc", "Multiply", "Bound", decoder="ridge", **ONE),
+    decode((1,), "Context", decoder="ridge", **ONE),
+)
+OPTIMAL = (
+    ALL,
+    optimal(N_TASKS, *ARCHITECTURES),
+    optimal((24,), *ARCHITECTURES, stimulus=ASKED),
+    optimal(N_TASKS_NOISE, *NOISY, **ONE),
+    optimal(N_TASKS_DIM, *HIGH, **ONE),
+)
 NO_CODE = ("EncoderLast", *UNTRAINED, "Grid")
 CONTROLS = (
     ALL,
@@ -198,14 +256,19 @@ FEW_SHOT = (
     learn((24,), *(f"Untrained_{name}_{STANDARD_MIX}" for name in MIXED)),
 )
 FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this order
-    "3a": Figure("r2 against N_task, ID and OOD, RNN", FIG3A, RIDGE),
-    "3bc": Figure("OOD r2 and angle between decoders, four architectures", ALL),
+    "3a": Figure("r2 against N_task, ID and OOD, RNN", FIG3A, RIDGE, MEAN),
+    "3bc": Figure("OOD r2 and angle between decoders, four architectures", ALL, MEAN),
     "Controls": Figure("no network, no training, labels that are not linear", *CONTROLS),
+    "Readouts": Figure("why the decoder plateaus; x* from the outputs", *READ, *ELSEWHERE),
+    "Optimal": Figure("networks against the optimal classifier (not in the paper)", *OPTIMAL),
     "2": Figure("one trial, state space, fixed points", *RNNS),
     "4": Figure("rate maps, RNN and GPT-2", analyze(24, "RNN"), analyze(24, "gpt-2")),
     "S2": Figure("eigenvalues at fixed points", *RNNS),
     "S11": Figure("amplification of time scales", *RNNS),
-    "S1": Figure("ReLU and quadratic encoder", decode(N_TASKS, "RNN", "Quad")),
+    "S1": Figure(
+        "ReLU and quadratic encoder",
+        decode(N_TASKS, "RNN", "Quad", "EncoderMean", "EncoderMean_Quad"),
+    ),
     "S6a": Figure("sparseness by architecture", sparse(N_TASKS, *ARCHITECTURES), script="FigS6"),
     "Time": Figure("r2 at each step of the trial (not in the paper)", TIME),
     "S4": Figure("non-linear boundaries", decode((24,), "Multiply"), analyze(24, "Multiply")),
@@ -223,3 +286,4 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
 }
 ALIASES = {"3b": "3bc", "3c": "3bc", "3b,c": "3bc", "S12": "5b", "S3": "S3b", "S5c": "S5"}
 ALIASES |= {"controls": "Controls", "noise": "Noise", "context": "Context", "time": "Time"}
+ALIASES |= {"readouts": "Readouts", "optimal": "Optimal", "mixing": "Mixing"}

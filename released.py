@@ -217,7 +217,9 @@ def read_folder(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         if {"Analysis", "decoders"} & set(path.relative_to(folder).parts[:-1]):
             continue
         arrays = util.load_npz(path, (NEEDS[kind[0]],) if kind else ())
-        if not kind and not {"perc", "corr"} <= set(arrays):
+        told = {"perc", "corr"} <= arrays.keys()
+        told |= "n_tasks" in arrays and bool(arrays.keys() & NEEDS.values())  # of any name
+        if not kind and not told:
             continue
         try:
             frames.append(_file_rows(path, arrays))

@@ -4,9 +4,10 @@
     python report.py --data sweep/Data --out sweep/REPORT.md     from a sweep's own folder
     python report.py --check                                     are they what Data/ gives?
 
-The claims, their rules and their verdicts are in claims.py; no verdict is typed by hand.
+The claims and their rules are in claims.py; no verdict is typed by hand.
 """
 
+import contextlib
 import json
 import os
 import textwrap
@@ -17,13 +18,15 @@ from typing import Any
 
 import pandas as pd
 
+import intervals
 import paper
 import settings
 import table
 import theory
 import util
-from claims import CLAIMS, NOT_RUN, ONLY_RELEASED, VERDICTS, Claim, Data
+from claims import CLAIMS, FINDINGS
 from util import UserError
+from verdicts import NOT_RUN, READINGS, VERDICTS, Data, NotRun, Result
 
 ROOT = Path(__file__).resolve().parent
 
@@ -38,38 +41,52 @@ class Config:
     check: bool = False  # compare only
 
 
-Row = tuple[Claim, str, str]  # a claim, what was measured, the verdict
 INTRO = """# Report
 
-Written by `python report.py` from the results in `{data}`; each verdict follows from the rule
-printed with it.
+Written by `python report.py` from the results in `{data}`.
 
-**{summary}** Three more rows are checks of ours: what beats the optimum, abstraction, controls.
+{findings}
 
-The unit is the network: its statistic is the median over splits and fits of its decoders. Numbers
-are the median (lowest to highest) over networks, five per condition. Comparisons are one-sided
-exact Mann-Whitney tests over networks; trends are Spearman's. A test holds at p < 0.01, and weakly
-at p < 0.05; the smallest p of 5 against 5 networks is 0.004.
+## How to read the verdicts
 
-For D = 2 there are two tests out of distribution (OOD). *As released* is what the evaluation
-released with the paper does: half of its fits are tested on quadrants that their decoder was
-trained on, which is easily overlooked. Numbers are compared with the paper's under it. *Quadrant
-really held out* is what the paper describes; conclusions are drawn under it. A claim counts as
-reproduced if its rule holds under both, and as partly if it holds under the second or in the
-weaker form that the rule names; one that fails with the quadrant really held out is marked *partly,
-as released only*. D > 2 has one test, with the quadrant really held out."""
+A network sees noisy samples of x*, D numbers, and is trained to say on which side of N_task lines,
+or planes, x* lies. A linear decoder then reads x* itself from the network's state. *r2* is 1 for a
+perfect decoder and 0 for one that knows nothing; the mean of the {t} samples gives {r2:.3f}. *In
+distribution* (ID) decoders are fitted and tested everywhere. *Out of distribution* (OOD) they are
+fitted in three quadrants and tested in the fourth.
+
+- **The number of a network** is the median over splits and fits of its decoders. Numbers are
+  medians over networks, with 95 % intervals in brackets by bootstrap over networks ({n_net} per
+  condition). With five, the interval of a median reaches from the lowest network to the highest.
+- **A claim has parts.** A part *holds* if its interval lies where the rule says, *fails* if it
+  lies elsewhere, and is *undecided* if the interval holds both. A claim is *reproduced* if all
+  parts hold, *not reproduced* if all fail, *partly* if some hold and some fail, and *undecided*
+  otherwise.
+- **The verdict** is for the test that the paper describes, the quadrant held out, and for its
+  decoder, trained by Adam. Beside it stands what the same rule gives for two other ways to read
+  the same networks: ridge regression, and the theorem's closed form, which computes x* from the
+  network's outputs. The last column is the test as released with the paper's networks. Half of its
+  fits are tested on quadrants that their decoder was trained on, which is easily overlooked; for
+  larger D it does not differ. "-": the rule has no such test.
+- **Near and far.** Errors are compared by one yardstick: near means at most twice the error, as if
+  half of the samples had been missed.
+- **Comparisons** give the difference of medians in r2, Cliff's delta (1: every network of one
+  group is above every one of the other) and p of one-sided exact Mann-Whitney tests over networks;
+  trends give Spearman's rho. Verdicts follow from intervals alone. The p of a claim is the largest
+  of its comparisons; beside it stands p adjusted by Holm for all claims of the paper that compare.
+- **The rules** take their limits from the theory, a control or the paper's words, and were fixed
+  before they were applied. An earlier version of this report was known then, with medians and
+  ranges of the same networks read by Adam's decoder, so that some outcomes could be foreseen."""
 
 
 # ------------------------------------------------------------------ the report
 
 
-def summary(rows: list[Row]) -> str:
+def summary(rows: list[Result]) -> str:
     """How many of the paper's claims have which verdict."""
-    found = [verdict for claim, _, verdict in rows if not claim.is_check]
-    every = [*VERDICTS.values(), ONLY_RELEASED, NOT_RUN]
-    counts = [f"{found.count(verdict)} {verdict}" for verdict in every[1:]]
-    words = f"Of {len(found)} claims of the paper {found.count(every[0])} are {every[0]}"
-    return "; ".join([words, *counts]) + "."
+    found = [row.verdict for row in rows if not row.claim.is_check]
+    first, *others = (f"{found.count(each)} {each}" for each in (*VERDICTS.values(), NOT_RUN))
+    return f"Of {len(found)} claims of the paper {'; '.join([first, *others])}."
 
 
 def picture(data: Data, figure: str, folder: Path) -> str:
@@ -80,14 +97,15 @@ def picture(data: Data, figure: str, folder: Path) -> str:
     return link if path.exists() else ""
 
 
-def verdict_table(rows: list[Row], data: Data, folder: Path) -> str:
+def verdict_table(rows: list[Result], data: Data, folder: Path) -> str:
     """Table of the claims, with links to their pictures."""
     lines = []
-    for i, (claim, _, verdict) in enumerate(rows, start=1):
-        link = picture(data, claim.figure, folder)
-        figure = f"[{claim.figure}]({link})" if link else claim.figure
-        lines.append([i, claim.words()[0], figure, verdict])
-    return util.markdown(["", "claim", "figure", "verdict"], lines)
+    for row in rows:
+        name, link = row.claim.figure, picture(data, row.claim.figure, folder)
+        verdict, *others = row.verdicts.values()
+        figure = f"[{name}]({link})" if link else name
+        lines.append([row.number, row.claim.words()[0], figure, verdict + row.note, *others])
+    return util.markdown(["", "claim", "figure", *READINGS], lines)
 
 
 def results_of(data: Data, figure: str) -> list[dict[str, Any] | None]:
@@ -153,18 +171,47 @@ def trainings(logs: pd.DataFrame) -> str:
     )
 
 
-def report(rows: list[Row], logs: pd.DataFrame, data: Data, folder: Path) -> str:
+def findings(data: Data) -> list[str]:
+    """Sentences of `claims.FINDINGS`, those whose results are there."""
+    found = []
+    for finding in FINDINGS:
+        with contextlib.suppress(NotRun):
+            found.append(finding(data))
+    return found
+
+
+def adjusted(rows: list[Result]) -> dict[int, str]:
+    """Number of each claim of the paper that compares -> its p, and that adjusted by Holm."""
+    p = {row.number: row.p for row in rows if row.p is not None and not row.claim.is_check}
+    both = zip(p, p.values(), intervals.holm([*p.values()]), strict=True)
+    how = f"Holm's over {len(p)} claims"
+    return {i: f"- p of the claim {one:.2g}; {how} {other:.2g}." for i, one, other in both}
+
+
+def report(rows: list[Result], logs: pd.DataFrame, data: Data, folder: Path) -> str:
     """REPORT.md in a folder."""
-    details, shown = [], {""}
-    for i, (claim, measured, verdict) in enumerate(rows, start=1):
-        words, rule = claim.words()
-        details.append(f"**{i}. {words}** *{verdict}*.\n\nRule: {rule}\n\n{measured}")
-        link = picture(data, claim.figure, folder)
+    details, shown, ps = [], {""}, adjusted(rows)
+    for row in rows:
+        words, rule = row.claim.words()
+        measured = "\n".join(filter(None, (row.measured, ps.get(row.number))))
+        head = f"**{row.number}. {words}** *{row.verdict}{row.note}*."
+        details.append(f"{head}\n\nRule: {rule}\n\n{measured}")
+        link = picture(data, row.claim.figure, folder)
         if link not in shown:  # several claims may share a picture
-            details.append(f"![Figure {claim.figure}]({link})")
+            details.append(f"![Figure {row.claim.figure}]({link})")
             shown.add(link)
-    head = INTRO.format(summary=summary(rows), data=data.folder.name)
-    head += f"\n\n## Verdicts\n\n{verdict_table(rows, data, folder)}"
+    n_net = sorted({*data.rows.groupby("condition")["run"].nunique()})
+    head = INTRO.format(
+        data=data.folder.name,
+        findings="\n".join(f"- {line}" for line in [*findings(data), f"**{summary(rows)}**"]),
+        t=theory.T,
+        r2=theory.r2_mean(theory.T),
+        n_net=" to ".join(map(str, dict.fromkeys([*n_net[:1], *n_net[-1:]]))) or "0",
+    )
+    tables = [
+        verdict_table([r for r in rows if r.claim.is_check == x], data, folder) for x in (0, 1)
+    ]
+    head += f"\n\n## Verdicts\n\n{tables[0]}\n\nChecks of ours:\n\n{tables[1]}"
     tail = ["## Where the numbers come from", trainings(logs), sources(data)]
     return "\n\n".join([head, "## Rules and measurements", *details, *tail]) + "\n"
 
@@ -251,7 +298,7 @@ def comparison(data: Data, logs: pd.DataFrame, title: str, kinds: dict[str, str]
     return f"{text} {words}\n\n{util.markdown(cells, cells.to_numpy())}"
 
 
-def verdicts(rows: list[Row], data: Data) -> str:
+def verdicts(rows: list[Result], data: Data) -> str:
     """How many claims have which verdict, and what is not run yet."""
     missing = ", ".join(name for name in paper.FIGURES if None in results_of(data, name))
     words = (
@@ -263,7 +310,7 @@ def verdicts(rows: list[Row], data: Data) -> str:
     return textwrap.fill(words, 100)
 
 
-def readme(path: Path, rows: list[Row], logs: pd.DataFrame, data: Data) -> str:
+def readme(path: Path, rows: list[Result], logs: pd.DataFrame, data: Data) -> str:
     """A README with its parts between marks written anew."""
     text = path.read_text()
     kinds = {"Figures 3b and 3c, architectures": ARCHITECTURES, "Figure S1, encoders": ENCODERS}
@@ -286,7 +333,7 @@ def readme(path: Path, rows: list[Row], logs: pd.DataFrame, data: Data) -> str:
 def main(config: Config) -> None:
     """Write or compare."""
     data = Data(config.data)
-    rows, logs = [(claim, *claim.verdict(data)) for claim in CLAIMS], logs_of(data)
+    rows, logs = [claim.result(data) for claim in CLAIMS], logs_of(data)
     texts = {config.out: report(rows, logs, data, config.out.parent)}
     is_ours = config.data.resolve() == ROOT / "Data"
     if path := config.readme or (ROOT / "README.md" if is_ours else None):

@@ -97,9 +97,11 @@ _FEW_SHOT |= {"n_boundary": 20, "offset": 0.1, "C": 100.0, "n_test": 2000}
 MEASUREMENTS: dict[str, Config] = {
     "generalize": {"decoder": "adam", "n_fit": 5, **_ADAM, **_TRIALS, "seed": 0},
     "few_shot": {**_FEW_SHOT, "seed": 0},
+    "optimality": {"n_trial": 4000, "stimulus": (), "n_bin": 20, "seed": 0},
     "sparsity": {"n_stimulus": 1000, "confidence": 0.95, "seed": 0},
     "analyze": {**_ANALYSIS, **_SEARCH},
     "analyze_transformer": _ANALYSIS,
+    "analyze_readouts": {"n_step": 32000, "n_trial": 4096, "seed": 0},
 }
 
 

@@ -88,8 +88,10 @@ QUICK: dict[str, dict[str, Any]] = {  # settings with --quick
     "generalize": {"n_fit": 2, "n_batch": 400, "n_test": 640},
     "sparsity": {"n_stimulus": 200},
     "few_shot": {"n_boundary": 4, "n_test": 400},
+    "optimality": {"n_trial": 500},
     "analyze": {"n_start": 32, "n_repeat": 8, "n_trial": 64},
     "analyze_transformer": {"n_trial": 64},
+    "analyze_readouts": {"n_step": 500},
 }
 NPZ_ONLY = {"in_distribution": False, "held_out": "quadrant", "every_measure": False}
 ASIDE: dict[str, dict[str, Any]] = {  # settings that change no result, said all the same
@@ -97,8 +99,10 @@ ASIDE: dict[str, dict[str, Any]] = {  # settings that change no result, said all
     "generalize": {**NPZ_ONLY, "assume": (), "save_decoders": True, "device": "auto"},
     "sparsity": {"assume": ()},
     "few_shot": {"assume": ()},
+    "optimality": {},
     "analyze": {"assume": (), "pictures": False},
     "analyze_transformer": {"assume": (), "pictures": False},
+    "analyze_readouts": {},
 }
 # Networks x batches / s, one core of two in use, of ensembles of 15 to 25 (Intel Xeon, torch 2.13)
 RATES = {"RNN": 1800.0, "LSTM": 640.0, "GRU": 450.0, "gpt-2": 260.0}
@@ -178,8 +182,7 @@ class Sweep:
         script = product.script
         results: dict[str, list[Path]] = {}
         for path, config in self.jobs[training].networks.items():
-            few = config["run"] in paper.RUNS or not script.startswith("analyze")
-            if config["n_task"] in n_tasks and few:
+            if config["n_task"] in n_tasks and config["run"] in (product.runs or [config["run"]]):
                 results.setdefault(paper.name_of(product, config, kind), []).append(path)
         where, *_ = results
         if script.startswith("analyze"):  # a folder of its own
@@ -201,14 +204,16 @@ class Sweep:
     # ------------------------------------------------------------ which of them are done
 
     def is_done(self, name: str) -> bool:
-        """Is nothing of a job left to do? Trainings are needless where their results are there."""
+        """Is nothing of a job left to do? Trainings are needless where results or networks are."""
         job = self.jobs[name]
         if job.networks:  # train.py itself looks which are there
             others = [other for other in self.jobs.values() if name in other.needs]
-            return not any(self.left_of(other) for other in others)
+            left = [(other, where) for other in others for where in self.left_of(other)]
+            return all(path.exists() for other, where in left for path in other.results[where])
         if job.results:
             return not self.left_of(job)
-        scripts = [job.command[0], "claims.py", "Figures/style.py", "Figures/portraits.py"]
+        shared = "claims.py", "verdicts.py", "intervals.py", "Figures/style.py"
+        scripts = [job.command[0], *shared, "Figures/portraits.py"]
         sources = [*(ROOT / script for script in scripts), *map(self.log_of, job.needs)]
         changed = max(path.stat().st_mtime for path in sources if path.exists())
         return all(path.exists() and path.stat().st_mtime > changed for path in job.files)

@@ -6,12 +6,12 @@
 A row is one number of one decoder, or of one network:
     condition, network, n_dim, n_task, run    the network; `condition` is a label for people
     settings    in what it differs from the paper's: 'task=LinearClassificationCorr corr=0.4'
-    measure     of x*: ID, quadrant, as_released, split_var, with r2 and the angle between decoders
-                of the two factors (D > 2: an angle for each pair, in rows `angles`); of the
-                representation: ccgp, parallelism, and their chance; sparsity, active, dead;
-                few_shot, few_shot_quadrant, accuracy in new tasks everywhere and in a held-out
-                quadrant, examples to 90 % (..._90), and their limits (see few_shot.py)
-    decoder     adam, ridge
+    measure     of x*: ID, quadrant, as_released, split_var, one_map (the ID decoder tested in one
+                quadrant), with r2 and the angle between decoders of the two factors (D > 2: an
+                angle for each pair, in rows `angles`); of the representation: ccgp, parallelism,
+                and their chance; sparsity, active, dead; of outputs: those of optimality.py; in new
+                tasks: those of few_shot.py, accuracy and examples to 90 % of what can be learned
+    decoder     adam, ridge, closed, closed_fit, closed_clip, closed_fit_clip
     series      '' at the last step of trials as in training; 'step' or 'stimulus' where several
                 were measured; 'split_var0' where one sign of factor 0 was held out
     step, stimulus, t    after how many steps; length of the stimulus in ms; samples seen by then
@@ -19,6 +19,8 @@ A row is one number of one decoder, or of one network:
     split, fit, factor   which test, which repetition, which factor or pair '1-2'
     r2, angle, value     the number: r2, degrees, or that of any other measure
     n_example   labelled trials that a new task was learned from; older tables lack this column
+Recordings (`abstraction.py`) are the network 'recording', without n_task and run; their r2 and
+angle have chance too: ID_chance, quadrant_chance, angles_chance, and these with _5 and _95.
 `read` adds a column for every setting of a network, so that rows are found by value.
 
 An entry is all rows of one condition, script, decoder and series. results.json beside the table
@@ -49,11 +51,15 @@ COLUMNS += ["series", "step", "stimulus", "t", "sigma", "split", "fit", "factor"
 COLUMNS += ["n_example"]  # the last: lines of older tables end before it
 ENTRY = ["condition", "script", "decoder", "series"]
 SPARSITY = ("sparsity", "active", "dead")  # measures of sparsity.py
+OPTIMALITY = (  # of optimality.py
+    *("accuracy", "accuracy_optimal", "cross_entropy", "cross_entropy_optimal"),
+    *("calibration", "calibration_slope", "logit_slope", "logit_r2"),
+)
 FEW_SHOT = (  # of few_shot.py
     *("few_shot", "few_shot_quadrant", "few_shot_90", "few_shot_quadrant_90"),
     *("few_shot_optimum", "few_shot_chance"),
 )
-SCRIPTS = {"sparsity": SPARSITY, "few_shot": FEW_SHOT}  # all others are generalize.py's
+SCRIPTS = {"sparsity": SPARSITY, "optimality": OPTIMALITY, "few_shot": FEW_SHOT}  # else: generalize
 WORDS = ("condition", "network", "settings", "measure", "decoder", "series", "factor")
 SINGLE = ("r2", "angle")  # kept in single precision, as they were computed
 WHOLE = ("n_dim", "n_task", "run", "step", "stimulus", "t", "split", "fit", "n_example")
@@ -62,7 +68,7 @@ AXES = {  # measured array -> column for its numbers, and its axes after (time, 
     "angles": ("angle", "split", "fit", "factor"),  # a pair of factors
     **dict.fromkeys(("ccgp", "parallelism"), ("value", "fit", "factor")),
     **dict.fromkeys(("ccgp_chance", "parallelism_chance"), ("value", "factor", "measure")),
-    **dict.fromkeys(SPARSITY + FEW_SHOT, ("value",)),
+    **dict.fromkeys(SPARSITY + OPTIMALITY + FEW_SHOT, ("value",)),
     **dict.fromkeys(FEW_SHOT[:2], ("value", "n_example")),
 }
 
@@ -122,7 +128,7 @@ def rows_of(
             one = {"measure": measure, "factor": "1-2" if n_dim == 2 else ""}
         elif name == "angles":
             values, one = values[(..., *pairs)], {"measure": measure if n_dim == 2 else name}
-            values = values[:0] if measure == "ID" and n_dim > 2 else values
+            values = values[:0] if measure in ("ID", "one_map") and n_dim > 2 else values
             labels["factor"] = [f"{i + 1}-{k + 1}" for i, k in zip(*pairs, strict=True)]
         sizes = zip(("time", "net", *last), values.shape, strict=True)
         axes = {axis: labels.get(axis, range(n)) for axis, n in sizes}
@@ -157,9 +163,13 @@ def read(path: Path | str) -> pd.DataFrame:
     with _turn(Path(path)):
         entries, _ = _load(Path(path), strict=True)
     empty = {name: "" for name in COLUMNS if name not in WORDS}
-    options: Any = {"dtype": dict.fromkeys(WORDS, str), "float_precision": "round_trip"}
+    types = dict.fromkeys(WORDS, str) | dict.fromkeys(NUMBERS, float)
+    options: Any = {"dtype": types, "float_precision": "round_trip"}
     options |= {"keep_default_na": False, "na_values": empty}
-    return with_settings(pd.read_csv(io.StringIO(_text(entries)), **options))
+    try:
+        return with_settings(pd.read_csv(io.StringIO(_text(entries)), **options))
+    except ValueError as error:
+        raise UserError(f"{path}: not a table that can be read ({error})") from None
 
 
 def about(path: Path | str, strict: bool = False) -> dict[str, dict[str, Any]]:

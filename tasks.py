@@ -226,10 +226,11 @@ def _one_of(values, n, rng):
 
 
 class Classification(EvidenceTask, base=True):
-    """Targets -1/+1, one per label; label i is 1 where c_i . x > 0, `normals` c_i (base class)."""
+    """Targets -1/+1, one per label; label i is 1 where c_i . x > b_i (base class)."""
 
     EXAMPLE = {"n_dim": 2, "n_task": 8}
-    normals: Tensor  # (n_task, D), of unit length
+    normals: Tensor  # c (n_task, D), of unit length
+    offsets: Tensor = torch.zeros(())  # b (n_task,), or one for all
 
     def __init__(self, n_task, **settings):
         _need(n_task >= 1, f"n_task counts boundaries, 1 or more, not {n_task}")
@@ -237,7 +238,7 @@ class Classification(EvidenceTask, base=True):
         super().__init__(**settings)
 
     def labels(self, x):
-        return x @ self.normals.to(x).T > 0
+        return x @ self.normals.to(x).T > self.offsets.to(x)
 
     def targets(self, x, inputs):
         return self.labels(x).to(x).mul_(2).sub_(1)[:, None]
@@ -513,7 +514,13 @@ def main(config: Config) -> None:
     for task_class in TASKS.values() if config.task == "all" else [find_task(config.task)]:
         example = task_class.EXAMPLE
         own = {name: given[name] for name in example.keys() & given if given[name] is not None}
-        drawn.append(task_class(**example | own))
+        try:
+            drawn.append(task_class(**example | own))
+        except UserError as error:
+            if config.task != "all":
+                raise
+            print(f"{task_class.__name__} is left out: {error}", file=sys.stderr)
+    _need(drawn, "no task can have these settings")
     tasks_picture.draw(drawn, config.seed, config.plot)
     print(config.plot)
 

@@ -1,59 +1,57 @@
-"""Figures 5b and S12: OOD r2, and the angle between decoders, against D, for RNN and GPT-2.
+"""x* generalises once there are as many tasks as factors; with fewer, r2 falls with N_task / D.
 
-Five networks per D and N_task, 4 splits x 5 fits each: `python sweep.py 5b`. D > 2: one pair of
-signs of the last two factors held out; angles of all pairs of factors. Paper: generalisation needs
-N_task >= D, for both architectures.
+Figures 5b and S12: OOD r2 (one pair of signs of the last two factors held out) and the angle
+between decoders, for RNN and GPT-2: `python sweep.py 5b`. Control: the encoder's features averaged
+over the stimulus, read as those of 12 tasks. Paper: generalisation needs N_task >= D.
 """
 
 import style
 
 from paper import DIMS, EVERY_D, N_TASKS_DIM
 
-LABELS = {"r2": "OOD $r^2$", "angle": "angle between decoders (degrees)"}
-SIGNS = {"fewer tasks than factors, $N_{task}<D$": "o"}  # that need a word
-SIGNS |= {"$D=2$ as released (half of the fits are ID)": "x", "ID, median": ":"}
+CONTROLS = ("EncoderMean", *(f"EncoderMean_nDim{d}" for d in DIMS))
+INSIDE = {"marker": "", "ls": (0, (1, 1.5)), "lw": 1, "label": None}
+TICKS = (0.3, 0.5, 1, 2, 4, 6)
 
 
 def draw():
-    """A column per network; r2 above, angles below; a curve per N_task."""
-    query = f"kind in {EVERY_D} and n_task in {N_TASKS_DIM}"
-    rows = style.rows("5b", query, needs="n_dim > 2")
-    tested = rows[rows["measure"] == "quadrant"]
-    style.expect(tested, network=("RNN", "gpt-2"), n_dim=(2, *DIMS), n_task=N_TASKS_DIM)
-    rows["x"] = rows["n_dim"] + 0.2 * rows["n_task"].map(N_TASKS_DIM.index) - 0.3  # side by side
-    fig, axes = style.plt.subplots(2, 2, figsize=(8, 6.8), sharex=True, sharey="row")
+    """A column per network; r2 against D and against N_task / D; angles against D."""
+    query = f"kind in {(*EVERY_D, *CONTROLS)} and n_task in {N_TASKS_DIM}"
+    rows = style.rows("5b", query, needs="n_dim > 2", measure=("quadrant", "ID", ...))
+    rows = rows.assign(tasks=rows["n_task"] / rows["n_dim"], from90=(rows["angle"] - 90).abs())
+    rows["angle_of"] = rows["measure"].isin(("quadrant", "angles"))
+    mean = rows["kind"].isin(CONTROLS)
+    control, rows = rows[mean & (rows["n_task"] == N_TASKS_DIM[-1])], rows[~mean]
+    style.expect(control, kind=CONTROLS)
+    ood = rows[rows["measure"] == "quadrant"]
+    style.expect(ood, network=("RNN", "gpt-2"), n_dim=(2, *DIMS), n_task=N_TASKS_DIM)
+    look = {"hue": "n_task", "names": {n: f"$N_{{task}}={n}$" for n in N_TASKS_DIM}}
+    fig, axes = style.plt.subplots(3, 2, figsize=(style.WIDTH, 7.8), sharey="row")
     for column, network in zip(axes.T, ("RNN", "gpt-2"), strict=True):
-        for ax, y in zip(column, LABELS, strict=True):
-            draw_panel(ax, rows[rows["network"] == network].dropna(subset=y), y)
-        style.theory_line(column[0])
+        some = rows[rows["network"] == network]
+        inside, tested = (some[some["measure"] == name] for name in ("ID", "quadrant"))
+        for ax, x in zip(column, ("n_dim", "tasks"), strict=False):
+            style.curve(ax, tested, x, **look)
+            style.curve(ax, control[control["measure"] == "quadrant"], x, **style.CONTROL)
+            style.ceiling(ax, [style.ceilings_of(ood)], "quadrant")
+            ax.set_ylim(0, 1)
+        style.curve(column[0], inside, "n_dim", **look, **INSIDE)
+        style.curve(column[2], some[some["angle_of"]], "n_dim", value="from90", **look)
+        style.chance_angle(column[2])
         column[0].set_title(style.NAMES.get(network, network))
-        column[1].axhline(90, color="0.6", ls="--", lw=1)
-        column[1].set(xlabel="number of factors, $D$", xticks=(2, *DIMS), xlim=(1.4, 10.6))
-    for ax, y, letter in zip(axes[:, 0], LABELS, ("5b", "S12"), strict=True):
-        ax.set_ylabel(LABELS[y])
-        style.letter(ax, letter)
-    style.r_sq_axis(axes[0, 0])
-    for label, sign in SIGNS.items():
-        axes[0, 0].plot([], [], sign, color="0.3", mfc="w", ms=4, label=label)
-    entries = [e for ax in axes.flat for e in zip(*ax.get_legend_handles_labels(), strict=True)]
-    legend = {label: handle for handle, label in entries}
-    fig.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=2)
+        for ax in column[::2]:
+            ax.set(xlabel="number of factors, $D$", xticks=(2, *DIMS))
+        column[1].axvline(1, color="0.8", zorder=0)
+        column[1].set(xscale="log", xlabel=r"tasks per factor, $N_{task}\,/\,D$")
+        column[1].set_xticks(TICKS, TICKS)
+        column[1].minorticks_off()
+    style.plt.setp(axes[:2, 0], ylabel=style.R2)
+    axes[2, 1].set_ylabel("")
+    axes[0, 0].plot([], [], color="0.4", **{**INSIDE, "label": "in distribution (ID)"})
+    for ax, text in zip(axes[::2, 0], ("5b", "S12"), strict=True):
+        style.letter(ax, text)
+    style.legend(fig, 4)
     return fig
-
-
-def draw_panel(ax, rows, y):
-    """OOD with quartiles, and `SIGNS`."""
-    within, released = rows["measure"] == "ID", rows["measure"] == "as_released"
-    ood, colors = rows[~within & ~released], style.palette(N_TASKS_DIM)
-    counts = {n: style.counted(some, "n_dim") for n, some in ood.groupby("n_task")}
-    names = {n: f"$N_{{task}}={n}$, {count} per point" for n, count in counts.items()}
-    bars = {"err_style": "bars", "err_kws": {"lw": 1}, "lw": 1}
-    style.curve(ax, ood, "x", y, "n_task", names, colors, **bars)
-    shown = (ood[ood["n_dim"] > ood["n_task"]], rows[released], rows[within])
-    for sign, some in zip(SIGNS.values(), shown if y == "r2" else shown[:1], strict=False):
-        for n_task, group in some.groupby("n_task"):
-            look = {"color": colors[n_task], "mfc": "w", "ms": 4, "lw": 1, "zorder": 3}
-            ax.plot(group.groupby("x")[y].median(), sign, **look)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,29 @@
-"""Control: networks that do one of two tasks per trial, cued, against networks that do both.
+"""With one task per trial, cued, x* is nearly lost; with both it is kept, less well than it came.
 
-RNN, five networks each, 4 splits x 5 fits: `python sweep.py Context`. Both kinds know the same two
-lines. Dots are single fits, by network; boxes are quartiles. Paper: cued representations collapse.
+RNN, Adam's decoders: `python sweep.py Context`. Both kinds know the same two lines. Controls: the
+encoder's features averaged over the stimulus, read as those of 2 tasks; an untrained RNN. Paper:
+cued representations collapse.
 """
 
 import style
 
-CUED, BOTH = "kind == 'Context' and n_task == 1", "kind == 'RNN' and n_task == 2"
+ROWS = {
+    "one task per trial,\ncued": "kind == 'Context' and n_task == 1",
+    "both tasks in\neach trial": "kind == 'RNN' and n_task == 2",
+    "control: encoder's\nmean": "kind == 'EncoderMean' and n_task == 2",
+    "control: untrained\nRNN": "kind == 'Untrained_RNN' and n_task == 24",
+}
 
 
 def draw():
-    """Three boxes per kind of training."""
-    wanted = {"kind": ("Context", "RNN"), "measure": style.MEASURES}
-    rows = style.rows("Context", f"{CUED} or {BOTH}", needs=CUED, **wanted)
-    fig, ax = style.plt.subplots(figsize=(5.4, 3.8))
-    ax.set_title("RNN")
-    names = {"one task per trial, cued": CUED, "both tasks in each trial": BOTH}
-    style.boxes(ax, {name: rows.query(query) for name, query in names.items()}, floor=-1)
-    style.theory_line(ax)
-    fig.legend(loc="outside lower center", ncols=2)
+    """The three measures of each."""
+    kinds = ("Context", "RNN", "EncoderMean", "Untrained_RNN")
+    query = " or ".join(f"({own})" for own in ROWS.values())
+    wanted = {"kind": kinds, "measure": style.MEASURES}
+    rows = style.rows("Context", query, needs=ROWS["one task per trial,\ncued"], **wanted)
+    fig, ax = style.plt.subplots(figsize=(style.WIDTH, 3.6))
+    style.strips(ax, {name: rows.query(own) for name, own in ROWS.items()}, floor=-0.5)
+    style.measures_legend(fig)
     return fig
 
 

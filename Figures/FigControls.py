@@ -1,44 +1,36 @@
-"""Controls: what the same decoders read with no network, no training, or no lines to learn.
+"""The mean of the encoder's features, with no network, is read as well as trained networks are.
 
-N_task = 24, five networks each, 4 splits x 5 fits: `python sweep.py Controls`. Above decoders by
-Adam, as in the paper, below by ridge. Left trained networks; middle networks as drawn, and one
-trained on labels of a grid's chambers, which are not linear; right the encoder's features, averaged
-over the stimulus or of its last sample, with no network. Dots are single fits; boxes are quartiles;
-numbers are medians below the axis.
-Not in the paper. What the average of the input gives, no network needs to have made.
+N_task = 24: `python sweep.py Controls Time`. Left Adam, as in the paper; right ridge. Networks
+trained on lines; the same untrained; an RNN trained on random labels of a grid's chambers, which
+are not linear; the encoder's features, averaged over the stimulus or of its last sample, with no
+network. Not in the paper. What the mean of the input gives, no network needs to have made.
 """
 
 import pandas as pd
 import style
 
-NAMES = {"RNN": "RNN", "NoLeak": "non-leaky", "LSTM": "LSTM", "gpt-2": "GPT-2"}
-NAMES |= {f"Untrained_{kind}": f"{name},\nuntrained" for kind, name in NAMES.items()}
-NAMES |= {"Grid": "RNN, grid\nlabels"}
-NAMES |= {"EncoderMean": "encoder,\nmean", "EncoderLast": "encoder,\nlast"}
-TRAINED = ("RNN", "NoLeak", "LSTM", "gpt-2")
+TRAINED = {"RNN": "RNN", "NoLeak": "RNN, non-leaky", "LSTM": "LSTM", "gpt-2": "GPT-2"}
+CONTROLS = {f"Untrained_{kind}": f"{name}, untrained" for kind, name in TRAINED.items()}
+CONTROLS |= {"Grid": "RNN, grid labels", "EncoderMean": "encoder's mean"}
+CONTROLS |= {"EncoderLast": "encoder, last sample"}
 
 
 def draw():
-    """A row per decoder, three boxes per condition."""
-    options = {"figure": "Controls", "measure": style.MEASURES}
-    adam = style.rows(query="n_task == 24", needs="kind == 'EncoderMean'", kind=NAMES, **options)
-    controls = [kind for kind in NAMES if kind not in TRAINED]
-    of_24, of_time = {"query": "n_task == 24"}, {"query": "step == 22", "series": "step"}
+    """A panel per decoder."""
+    own, needs = {"figure": "Controls", "measure": style.MEASURES}, "kind == 'EncoderMean'"
+    adam = style.rows(query="n_task == 24", needs=needs, kind=(*TRAINED, *CONTROLS), **own)
+    of_time = {"query": "step == 22", "series": "step", "kind": TRAINED}
     ridge = [adam[:0]]
-    for kinds, where in ((controls, of_24), (TRAINED, of_time)):
-        found = style.if_there(style.rows, decoder="ridge", kind=kinds, **where, **options)
+    for where in ({"query": "n_task == 24", "kind": CONTROLS}, of_time):
+        found = style.if_there(style.rows, decoder="ridge", **where, **own)
         ridge += [] if found is None else [found]
-    fig, axes = style.plt.subplots(2, 1, figsize=(11, 7))
-    panels = (adam, "Adam", 0), (pd.concat(ridge), "ridge", 0.5)
-    for ax, (rows, title, floor) in zip(axes, panels, strict=True):
-        if rows.empty:
-            style.note(ax, "no data")
-            continue
-        groups = {name: rows[rows["kind"] == kind] for kind, name in NAMES.items()}
-        style.boxes(ax, groups, floor, fixed=True)
-        style.theory_line(ax)
-        ax.set_title(f"decoders by {title}")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    fig, axes = style.plt.subplots(1, 2, figsize=(style.WIDTH, 6.2), sharey=True)
+    panels = (adam, "decoders by Adam"), (pd.concat(ridge), "decoders by ridge")
+    for ax, (rows, title) in zip(axes, panels, strict=True):
+        names = {**TRAINED, **CONTROLS}.items()
+        style.strips(ax, {name: rows[rows["kind"] == kind] for kind, name in names}, floor=0.5)
+        ax.set_title(title)
+    style.measures_legend(fig)
     return fig
 
 

@@ -1,46 +1,54 @@
-"""Figure S3b: r2 of networks trained on correlated factors against the correlation.
+"""Networks trained on correlated factors keep them apart, until the two factors are one.
 
-RNN, N_task = 24, five networks per point, 4 splits x 5 fits each: `python sweep.py S3b`. Decoding
-shows independent factors to all of them. The authors' quartiles are drawn where they are there.
+Figure S3: r2 of independent factors, decoded from the RNN (N_task = 24), against the correlation it
+was trained with: `python sweep.py S3b`. The authors' quartiles are drawn where they are there.
+Control: the encoder's features averaged over the stimulus; no training, so one number for all.
 """
 
 import style
 
 from paper import CORRS
 
-FLOOR = 0.3  # of the axis; medians below it are named, so that those near 1 can be told apart
+FLOOR = 0.4
 AUTHORS = "measure == 'as_released_quartile'"
 
 
 def draw():
     """ID and both OOD tests."""
-    query = f"n_task == 24 and (kind in {('RNN', *(f'Corr{c:g}' for c in CORRS))} or {AUTHORS})"
-    rows = style.rows("S3b", query, needs=f"kind != 'RNN' or {AUTHORS}")
-    shown = rows[rows["measure"].isin(style.MEASURES)]
-    authors = rows.query(AUTHORS).pivot_table("value", "corr", "fit")
+    kinds = ("RNN", *(f"Corr{c:g}" for c in CORRS))
+    query = f"n_task == 24 and (kind in {(*kinds, 'EncoderMean')} or {AUTHORS})"
+    rows = style.rows("S3b", query, needs=f"kind in {kinds[1:]} or {AUTHORS}")
+    shown, authors = rows[rows["kind"].isin(kinds)], rows.query(AUTHORS)
+    shown = shown[shown["measure"].isin(style.MEASURES)]
+    control = rows.query("kind == 'EncoderMean' and measure == 'quadrant'")
     if authors.empty or len(shown):
         style.expect(shown, measure=style.MEASURES, corr=(0, *CORRS))
-    fig, ax = style.plt.subplots()
-    style.curve(ax, shown, x="corr", hue="measure")
+    fig, ax = style.plt.subplots(figsize=(6.4, 4))
+    style.curve(ax, shown, x="corr", hue="measure", floor=FLOOR)
+    for measure, some in shown.groupby("measure"):
+        tell(ax, style.of_networks(some, "corr")["mean"], style.COLORS[measure])
+    if len(control):
+        ax.axhline(style.of_networks(control, "n_task")["mean"].item(), **style.CONTROL)
     if len(authors):
-        low, mid, high = authors.to_numpy().T
+        perc = authors.pivot_table("value", "corr", "fit")
+        low, mid, high = perc.to_numpy().T
         look = {"fmt": "s--", "color": "k", "ms": 4, "lw": 1, "capsize": 2}
-        error = (mid - low, high - mid)
-        ax.errorbar(authors.index, mid, error, label="the authors' quartiles", **look)
-    lines = [line for line in ax.lines[::-1] if line.get_linestyle() != "None"]  # no caps
-    points = [(*point, line.get_color()) for line in lines for point in line.get_xydata()]
-    below = [point for point in points if point[1] < FLOOR]
-    for i, (x, r2, color) in enumerate(below):  # as numbers at the foot of the axis
-        y = FLOOR + 0.01 + 0.035 * sum(x == other for other, _, _ in below[:i])
-        ax.text(x, y, f"{r2:.2f} $\\downarrow$", color=color, ha="center", fontsize=8)
-    style.theory_line(ax)
-    ax.set(xlabel="correlation of factors in training", ylabel="$r^2$ of decoded $x^*$")
-    ax.set_xticks((0, *CORRS))
-    style.r_sq_axis(ax, FLOOR)
-    counts = f"{style.counted(shown, 'measure', 'corr')} per point, " if len(shown) else ""
-    ax.set_title(f"RNN, $N_{{task}}=24$, {counts}median and quartiles")
+        error, label = (mid - low, high - mid), "the authors' quartiles, as released"
+        ax.errorbar(perc.index, mid, error, label=label, **look)
+        tell(ax, perc.iloc[:, 1], "k")
+    if len(shown):
+        style.ceiling(ax, [style.ceilings_of(shown)], "quadrant")
+    ax.set(xlabel="correlation of factors in training", xticks=(0, *CORRS))
+    ax.set(ylabel=style.R2, ylim=(FLOOR, 1), title="RNN, $N_{task}=24$")
     ax.legend(loc="lower left")
     return fig
+
+
+def tell(ax, middles, color):
+    """Those below the axis as numbers."""
+    for x, middle in middles[middles < FLOOR].items():
+        at = {"xytext": (-7, 3), "textcoords": "offset points", "ha": "right"}
+        ax.annotate(f"{middle:.2f}", (x, FLOOR), color=color, **at)
 
 
 if __name__ == "__main__":

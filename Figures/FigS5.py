@@ -1,7 +1,7 @@
-"""Figure S5: free reaction time, where outputs are running sums of evidence up to a bound.
+"""With free reaction time outputs sum evidence up to a bound, and x* generalises as with fixed.
 
-a and b show network 0 of N_task = 24; c free and fixed reaction time, five networks per point, 4
-splits x 5 fits each; made by `python sweep.py S5`.
+Figure S5: a, b network 0 of N_task = 24; c free and fixed reaction time against N_task: `python
+sweep.py S5`. Control: the encoder's features averaged over the stimulus.
 """
 
 import portraits
@@ -9,40 +9,45 @@ import style
 
 from paper import N_TASKS
 
-FREE = f"kind == 'Bound' and n_task in {N_TASKS}"
-NAMES = {"Bound": "free reaction time", "RNN": "fixed duration"}
+NAMES = {**style.NAMES, "Bound": "free reaction time", "RNN": "fixed duration"}
+HOW = """a: one noisy trial; targets dashed. b: ends of trials without noise, turned to lie flat;
+black: slow points. """
 
 
 def draw():
-    """Accumulators, trajectories, OOD r2 of free and of fixed reaction time."""
-    conditions, names = ("Bound_nTask24",), ("one_trial", "trajectories")
-    found = style.if_there(style.analyses, conditions, *names)
-    query = f"kind in ('Bound', 'RNN') and n_task in {N_TASKS} and measure in {style.TESTS}"
-    rows = style.if_there(style.rows, "S5", query, needs=FREE)
+    """Accumulators, the sheet, OOD r2 of free and of fixed reaction time."""
+    found = style.if_there(style.analyses, ("Bound_nTask24",), "one_trial", "trajectories")
+    wanted = {"measure": style.TESTS, "kind": ("Bound", "RNN", "EncoderMean"), "n_task": N_TASKS}
+    rows = style.if_there(style.rows, "S5", needs="kind == 'Bound'", **wanted)
     if not found and rows is None:
         raise style.Missing(style.LEFT_OUT[0])
-    fig = style.plt.figure(figsize=(11.5, 5))
-    left, middle, right = fig.subfigures(1, 3, width_ratios=(1, 1.25, 1))
+    if found and found[0]["one_trial"]["targets"].shape[1] == 1:
+        raise style.Missing(f"{style.DATA}: analyses of fixed duration, not of free reaction time")
+    fig = style.plt.figure(figsize=(style.WIDTH, 7.2))
+    upper, lower = fig.subfigures(2, 1, height_ratios=(1, 1))
+    left, right = upper.subfigures(1, 2, width_ratios=(1.25, 1))
+    inputs, outputs = left.subplots(2, 1, sharex=True, height_ratios=(1, 1.6))
+    sheet = right.subplots(2, 1, sharex=True)
     if found:
-        inputs, outputs = left.subplots(2, 1, sharex=True, height_ratios=(1, 1.6))
         portraits.draw_factors(inputs, found[0]["one_trial"], 0, "inputs", "X_{%d}", 2)
         inputs.set_ylabel("input")
         portraits.draw_accumulators(outputs, found[0]["one_trial"], 0)
-        style.letter(inputs, "a")
-        portraits.draw_alone(middle, [0, 0.2, 0.9, 0.72], found[0]["trajectories"])
-    panels = right.subplots(2, 1, sharex=True, sharey=True)
+        portraits.draw_sheet_of(sheet, found[0]["trajectories"], 0)
+    else:
+        for ax in (inputs, outputs, *sheet):
+            style.note(ax, "no data")
+    panels = lower.subplots(1, 2, sharey=True)
     if rows is None:
         for ax in panels:
             style.note(ax, "no data")
     else:
-        style.expect(rows, measure=style.TESTS, kind=("Bound", "RNN"), n_task=N_TASKS)
-        style.tests(panels, rows, names=NAMES)
-        for ax in panels:
-            ax.legend(loc="lower right")
-        panels[0].set(xlabel="", ylim=(None, 1))
-    style.letter(panels[0], "c")
+        style.tests(panels, rows, 0.55, names=NAMES)
+        panels[1].legend(loc="lower right")
+        panels[1].set_ylabel("")
+    for ax, text in zip((inputs, sheet[0], panels[0]), "abc", strict=True):
+        style.letter(ax, text)
     return fig
 
 
 if __name__ == "__main__":
-    style.run(draw, "FigS5")
+    style.run(draw, "FigS5", HOW + style.MEANS)

@@ -10,7 +10,7 @@ import inspect
 import numpy as np
 import pandas as pd
 import style
-from matplotlib.collections import LineCollection
+from matplotlib.colors import LogNorm
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
 from style import plt
 
@@ -25,7 +25,6 @@ FARTHEST = 1.5  # eigenvalue shown
 N_PATH, N_FEW = 96, 12  # trajectories shown: in state space, per panel elsewhere
 MOST_COLUMNS = 16  # of a mosaic; names of heads in a legend
 THEORY = {"color": style.COLORS["theory"], "lw": 1.2, "ls": "--"}
-EXPLAINED = "noiseless trials, from light (early) to dark; dots: last stimulus step"
 
 
 def in_quadrants(x):
@@ -172,94 +171,83 @@ def draw_spectra(ax, shares, name, line, **look):
     ax.legend(loc="lower right", title="share of the first three")
 
 
-def views(fig, share, space=(0, 0.06, 0.42, 0.9), flat=(0.53, 0.13, 0.32, 0.78)):
-    """Axes of the first three components, and of the first two, at boxes of a figure."""
-    axes = [fig.add_axes(space, projection="3d")]
-    axes[0].tick_params(labelsize=6, pad=-2)
-    for axis in (axes[0].xaxis, axes[0].yaxis, axes[0].zaxis):
-        axis.set_major_locator(plt.MaxNLocator(5))
-        axis.pane.set_alpha(0.3)
-        axis.labelpad = 0
-    if flat:
-        axes.append(fig.add_axes(flat, aspect="equal", adjustable="datalim"))
-        axes[1].xaxis.set_major_locator(plt.MaxNLocator(6))
-    for ax in axes:
-        names = zip("xyz" if ax.name == "3d" else "xy", components(share), strict=False)
-        ax.set(**{f"{axis}label": name for axis, name in names})
-    return axes
-
-
 def components(share):
     """Names of the first three."""
     return [f"PC {i + 1} ({100 * part:.0f} %)" for i, part in enumerate(np.pad(share, (0, 3))[:3])]
 
 
-def in_space(*rows, **legend):
-    """A row of views for each (title, shares, panel, its further arguments after the axes)."""
-    fig = plt.figure(figsize=(9.5, 4.2 * len(rows)))
-    fig.set_layout_engine("none")  # it would not leave room for the third axis
-    parts = np.atleast_1d(fig.subfigures(len(rows), 1))
-    for part, (title, share, panel, *what) in zip(parts, rows, strict=True):
-        axes = views(part, share)
-        for ax in axes:
-            panel(ax, *what)
-        axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), **legend)
-        part.text(0.02, 0.95, title)
-    return fig
+def draw_flat(axes, points, x, slow=()):
+    """Points (point, 3) seen so that the sheet lies flat, a panel per factor, in its colour.
+
+    The plane is that of the best linear readout of x1 and x2, x1 to the right, not stretched.
+    `slow` are points (point, 3) to mark.
+    """
+    centre, look = points.mean(0), {"cmap": "coolwarm", "vmin": -0.5, "vmax": 0.5, "s": 14}
+    readout = np.linalg.lstsq(points - centre, x[:, :2] - x[:, :2].mean(0), rcond=None)[0]
+    basis, triangle = np.linalg.qr(readout)
+    basis *= np.sign(np.diag(triangle))
+    for i, ax in enumerate(axes):
+        dots = ax.scatter(*((points - centre) @ basis).T, c=x[:, i], **look)
+        if len(slow):
+            ax.plot(*((slow - centre) @ basis).T, "k.", ms=3, label=STAGES[0])
+        ax.set(aspect="equal", xlabel="along the readout of $x_1$")
+        ax.set_title(f"seen flat, colour: $x_{i + 1}$")
+    axes[0].set_ylabel("across it")
+    look = {"ticks": [-0.5, 0, 0.5], "shrink": 0.6, "pad": 0.02}
+    axes[0].figure.colorbar(dots, ax=list(axes), label="$x_1$, $x_2$", **look)
 
 
 def draw_encoder(encoder, net):
-    """What the encoder makes of x*, in its first three components."""
-    share, *cloud = (encoder[name][net] for name in ("share", "projected", "x"))
-    return in_space(("what the random encoder makes of $x^*$", share, draw_cloud, *cloud))
+    """What the encoder makes of x*, in its first three components seen flat."""
+    fig, axes = plt.subplots(1, 2, figsize=(8, 3.8), sharey=True)
+    draw_flat(axes, encoder["projected"][net], encoder["x"][net])
+    return fig
 
 
 def draw_ends(ends, net):
-    """The representation at the end of the stimulus and of the trial."""
-    found = zip(ends["names"], ends["share"][net], ends["projected"][net], strict=True)
-    title, x = "noiseless trials, {}, its own components", ends["x"][net]
-    return in_space(*[(title.format(name), s, draw_cloud, points, x) for name, s, points in found])
+    """The representation at the end of the stimulus and of the trial, noiseless, seen flat."""
+    fig, rows = plt.subplots(len(ends["names"]), 2, figsize=(8, 7.4), squeeze=False)
+    for row, name, points in zip(rows, ends["names"], ends["projected"][net], strict=True):
+        draw_flat(row, points, ends["x"][net])
+        row[0].set_title(f"{name}: {row[0].get_title()}")
+    return fig
 
 
 def draw_trajectories(trajectories, net):
-    """Noiseless trials in the first three components, time as shade; fixed points if there are."""
-    row = EXPLAINED, trajectories["share"][net], draw_paths, trajectories, net
-    return in_space(row, markerscale=1.3)
+    """Noiseless trials in the first three components, time as shade, and seen flat."""
+    fig = plt.figure(figsize=(9, 7))
+    upper, lower = fig.subfigures(2, 1, height_ratios=(1.2, 1))
+    draw_paths(upper.add_subplot(projection="3d"), trajectories, net)
+    draw_sheet_of(lower.subplots(1, 2, sharey=True), trajectories, net)
+    return fig
 
 
-def scatter(ax, points, **look):
-    """Points (point, 3) in axes of three or two of their components, as bright far as near."""
-    look |= {"depthshade": False} if ax.name == "3d" else {}
-    ax.scatter(*points.T[: 3 if ax.name == "3d" else 2], **look)
-
-
-def draw_cloud(ax, points, x):
-    """Points (point, 3), in the colour of x* (point, D)."""
-    for rows, color, name in in_quadrants(x):
-        scatter(ax, points[rows], color=color, s=11, label=name)
+def draw_sheet_of(axes, found, net):
+    """The ends of trajectories seen flat, and slow points if there are."""
+    slow = found["points"][net, 0, found["kept"][net, 0]] if "points" in found else ()
+    draw_flat(axes, found["trajectory"][net][:, -1], found["x"][net], slow)
 
 
 def draw_paths(ax, found, net):
-    """The same in axes of two or three components."""
+    """Trajectories in axes of three components, their ends in the colour of x1."""
     paths = found["trajectory"][net][:N_PATH]
-    draw_cloud(ax, paths[:, -1], found["x"][net][:N_PATH])
-    n, kind = (3, Line3DCollection) if ax.name == "3d" else (2, LineCollection)
-    pieces = np.stack([paths[:, :-1, :n], paths[:, 1:, :n]], 2)
-    shade = np.tile(np.linspace(0.85, 0.25, pieces.shape[1]), len(paths))
+    x1 = {"c": found["x"][net][:N_PATH, 0], "cmap": "coolwarm", "vmin": -0.5, "vmax": 0.5}
+    ax.scatter(*paths[:, -1].T, s=11, depthshade=False, **x1)
+    shade = np.tile(np.linspace(0.85, 0.25, paths.shape[1] - 1), len(paths))
     look = {"array": shade, "cmap": "gray", "clim": (0, 1), "alpha": 0.6, "linewidths": 0.5}
-    ax.add_collection(kind(pieces.reshape(-1, 2, n), **look))
+    pieces = np.stack([paths[:, :-1], paths[:, 1:]], 2).reshape(-1, 2, 3)
+    ax.add_collection(Line3DCollection(pieces, **look))
     for stage, look in enumerate(MARKS if "points" in found else ()):
         points = found["points"][net, stage, found["kept"][net, stage]]
-        scatter(ax, points, zorder=3, label=STAGES[stage], **look)
+        ax.scatter(*points.T, depthshade=False, zorder=3, label=STAGES[stage], **look)
     ax.autoscale_view()
-
-
-def draw_alone(fig, box, found):
-    """The same of network 0 in one view of three components, panel b of a figure."""
-    (ax,) = views(fig, found["share"][0], box, None)
-    draw_paths(ax, found, 0)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.55, 0), ncols=3, columnspacing=1)
-    style.letter(ax, "b", x=0, y=0.98)
+    ax.tick_params(labelsize=6, pad=-2)
+    for axis, name in zip("xyz", components(found["share"][net]), strict=True):
+        getattr(ax, f"{axis}axis").set_major_locator(plt.MaxNLocator(4))
+        getattr(ax, f"set_{axis}label")(name, labelpad=-5, size=7.5)
+    ax.set_box_aspect((1, 1, 0.8), zoom=0.9)
+    if "points" in found:
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, handletextpad=0)
 
 
 def interactive(found, net, title):
@@ -364,15 +352,25 @@ def ranked(values, n_lead):
     yield values[:, :n_lead], LEAD, f"the first {n_lead}"
 
 
-def draw_circle(ax, spectrum, net, stage):
-    """Eigenvalues at the kept points of a stage in the complex plane."""
+def draw_circle(ax, spectrum, net, stage, limits=(-1.1, FARTHEST, -1.1, 1.1)):
+    """Eigenvalues at the kept points of a stage in the complex plane, within limits."""
     values = at_kept(spectrum, "eigenvalues", net, stage)
     ax.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.5", lw=0.8))
     for some, color, name in ranked(values, spectrum["n_lead"]):
-        look = {"color": color, "ms": 3 if color == REST else 5, "label": name}
-        ax.plot(some.real.ravel(), some.imag.ravel(), ".", alpha=0.7, mew=0, **look)
-    ax.set(xlabel="real", ylabel="imaginary", title=f"{STAGES[stage]}: {len(values)}")
-    ax.set(aspect="equal", xlim=(-1.1, FARTHEST), ylim=(-1.1, 1.1))
+        look = {"color": color, "ms": 3, "label": name, "rasterized": True}
+        ax.plot(some.real.ravel(), some.imag.ravel(), ".", alpha=0.3, mew=0, **look)
+    ax.set(xlabel="real", title=f"{STAGES[stage]}: {len(values)}", aspect="equal")
+    ax.axis(limits)
+
+
+def draw_density(ax, values):
+    """How many eigenvalues lie in each cell of the complex plane; the image, for a colour bar."""
+    edges = np.linspace(-1.2, 1.2, 61), np.linspace(-1.2, 1.2, 61)
+    look = {"cmap": "magma_r", "norm": LogNorm(1, 1e4), "rasterized": True}
+    image = ax.hist2d(values.real.ravel(), values.imag.ravel(), edges, **look)[3]
+    ax.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.5", lw=0.8))
+    ax.set(xlabel="real", ylabel="imaginary", aspect="equal")
+    return image
 
 
 def draw_shares(ax, values, n_lead, bins):
@@ -380,7 +378,8 @@ def draw_shares(ax, values, n_lead, bins):
     for some, color, name in ranked(values, n_lead):
         some = some[~np.isnan(some)].clip(bins[0], bins[-1])
         share = np.full(some.size, 1 / max(1, some.size))
-        ax.hist(some, bins, weights=share, alpha=0.75, color=color, label=name)
+        look = {"histtype": "stepfilled", "ec": color, "fc": (color, 0.35), "lw": 1.2}
+        ax.hist(some, bins, weights=share, label=name, **look)
     ax.set_ylabel("share of its kind")
 
 
@@ -393,24 +392,6 @@ def draw_amplification(ax, spectrum, net, stage):
     outside = 100 * (sizes[:, :n_lead] > 1).mean()
     ax.set(xscale="log", xlabel=r"$A=-dt\,/\,(\tau\,\ln|\mu|)$")
     ax.set_title(rf"not shown: $|\mu|>1$, {outside:.0f} % of the first {n_lead}", fontsize=8)
-
-
-def draw_ranks(ax, spectrum):
-    """Sizes of the first D + 1 eigenvalues at the kept points, one bar per stage and network."""
-    n_lead, (n_net, n_stage, _) = int(spectrum["n_lead"]), spectrum["kept"].shape
-    rank, color = np.arange(1, n_lead + 2), np.array([LEAD] * n_lead + [NEXT])
-    for bar, (stage, net) in enumerate(np.ndindex(n_stage, n_net)):
-        sizes = np.abs(at_kept(spectrum, "eigenvalues", net, stage)[:, : n_lead + 1])
-        if len(sizes):
-            low, middle, high = np.percentile(sizes, [5, 50, 95], 0)
-            x = rank + 0.75 * ((bar + 0.5) / (n_stage * n_net) - 0.5)
-            ax.vlines(x, low, high, color, lw=1.2)
-            ax.scatter(x, middle, 30, "w" if stage else color, edgecolors=color, zorder=3)
-    for name, fill in zip(STAGES, ("k", "w"), strict=True):
-        ax.plot([], "ko", ms=5, mfc=fill, label=name)
-    ax.axhline(1, color="0.5", lw=0.8, zorder=0)
-    ax.set_xticks(rank, [rf"$|\mu_{i}|$" for i in rank])
-    ax.set(ylabel="size", ylim=(0, None))
 
 
 def draw_sheet(sheet, net):
@@ -449,7 +430,9 @@ def draw_sheet(sheet, net):
 def draw_rate_maps(rate_maps, net):
     """Rate maps of responding units, in the order of the direction they prefer; correlations."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4.8), width_ratios=(1.15, 1))
-    draw_maps(left, rate_maps, net, 64)
+    left.set_title(
+        f"rates over $x_1$ (right) and $x_2$ (up)\n{draw_maps(left, rate_maps, net, 64)}"
+    )
     draw_correlations(right, rate_maps["correlation"][net], color=LEAD)
     return fig
 
@@ -460,15 +443,17 @@ def draw_rate_maps_end(rate_maps_end, net):
 
 
 def draw_maps(ax, maps, net, n_shown):
-    """Rate maps of so many responding units, evenly chosen in the order of their direction."""
+    """Rate maps of so many responding units, in the order of their direction; words on how many."""
     correlation = maps["correlation"][net]
     responding = np.isfinite(correlation[:, 0]).nonzero()[0]
     order = responding[np.arctan2(*correlation[responding, ::-1].T).argsort()]
     chosen = np.linspace(0, len(order) - 1, min(n_shown, len(order))).round().astype(int)
     mosaic(ax, {unit: maps["rates"][net, :, :, unit].T for unit in order[chosen]})
+    bar = ax.figure.colorbar(plt.cm.ScalarMappable(cmap="magma"), ax=ax, shrink=0.6, pad=0.02)
+    bar.set_ticks([0, 1], labels=["lowest", "highest"])
     of = f"{len(order)} of {len(correlation)} units respond"
     of += f", {len(chosen)} shown" if len(chosen) < len(order) else ""
-    ax.set_title(f"rates over $x_1$ (right) and $x_2$ (up),\neach over its own range;\n{of}")
+    return of
 
 
 def draw_correlations(ax, correlation, **look):
@@ -545,30 +530,22 @@ def draw_values(values, net):
     return fig
 
 
-def head_panels(attention, ylabel):
-    """A figure with a panel per head, layer by layer, and a dict (layer, head) -> its axes."""
+def draw_attention(attention, net):
+    """Mean weight that the last steps give each step, and its standard deviation over trials."""
     n_layer, n_head = attention["mean"].shape[1:3]
     n_column = min(n_head, 4)
     n_row = n_layer * -(-n_head // n_column)
-    size = 0.6 + 2.2 * n_column, 0.5 + 1.75 * n_row
-    fig, axes = plt.subplots(n_row, n_column, figsize=size, sharex=True, sharey=True, squeeze=False)
+    layout = {"figsize": (0.6 + 2.2 * n_column, 0.5 + 1.75 * n_row), "squeeze": False}
+    fig, axes = plt.subplots(n_row, n_column, sharex=True, sharey=True, **layout)
     axes = axes.reshape(n_layer, -1)
     for ax in axes[:, n_head:].flat:
         ax.set_axis_off()
-    panels = dict(np.ndenumerate(axes[:, :n_head]))
-    for (layer, head), ax in panels.items():
-        ax.set_title(f"layer {layer}, " * (n_layer > 1) + f"head {head}", fontsize=8)
     fig.supxlabel("step attended to", fontsize=9)
-    fig.supylabel(ylabel, fontsize=9)
-    return fig, panels
-
-
-def draw_attention(attention, net):
-    """Mean weight that the last steps give each step, and its standard deviation over trials."""
-    fig, panels = head_panels(attention, "weight")
+    fig.supylabel("weight", fontsize=9)
     most, least = attention["n_seen"].max(), 2e-3
     queries = list(zip(attention["queries"], attention["query_names"], ("k", LEAD), strict=False))
-    for head, ax in panels.items():
+    for head, ax in np.ndenumerate(axes[:, :n_head]):
+        ax.set_title(f"layer {head[0]}, " * (n_layer > 1) + f"head {head[1]}", fontsize=8)
         for i, (query, name, color) in enumerate(queries):
             at, steps = (net, *head, query), np.arange(query + 1)
             mean, sd = (attention[key][at][steps] for key in ("mean", "sd"))
@@ -585,46 +562,9 @@ def draw_attention(attention, net):
     return fig
 
 
-def draw_attention_matrix(attention, net):
-    """Mean weights of all steps that ask, in units of even attention over all steps so far."""
-    fig, panels = head_panels(attention, "step that asks")
-    steps = np.arange(attention["mean"].shape[-1])
-    colors = plt.get_cmap("RdBu_r").with_extremes(bad="0.88")
-    for head, ax in panels.items():
-        times_even = (attention["mean"][(net, *head)] * (steps[:, None] + 1)).clip(1 / 64)
-        shown = np.ma.array(np.log2(times_even), mask=steps > steps[:, None])
-        image = ax.imshow(shown, cmap=colors, vmin=-2, vmax=2, interpolation="none")
-    bar = fig.colorbar(image, ax=list(panels.values()), extend="both", shrink=0.8)
-    bar.set_ticks([-2, -1, 0, 1, 2], labels=["1/4", "1/2", "even", "2", "4"])
-    bar.set_label("weight / even weight")
-    return fig
-
-
-def draw_attention_in_time(attention, net):
-    """Effective samples, distance from even averaging and what misses the evidence, over time."""
-    (n_layer, n_head), seen = attention["mean"].shape[1:3], attention["n_seen"]
-    fig, rows = plt.subplots(n_layer, 3, figsize=(9.5, 3.1 * n_layer), squeeze=False)
-    names = {"n_effective": "effective samples", "distance": "distance from even averaging"}
-    names["elsewhere"] = "weight outside of the evidence"
-    for (layer, column), ax in np.ndenumerate(rows):
-        key, name = list(names.items())[column]
-        for head, values in enumerate(attention[key][net, layer]):
-            ax.plot(values, lw=1.1, **head_look(head, n_head))
-        joint = attention[f"joint_{key}"][net, layer]
-        ax.plot(joint, "o-", color="k", ms=2.5, lw=1, label="mean of the heads")
-        if key == "n_effective":
-            ax.plot(np.where(seen > 0, seen, np.nan), **THEORY, label="even")
-        ax.set(xlabel="step that asks", ylabel=name, ylim=(0, 1.02 if key == "elsewhere" else None))
-        ax.set_title(f"layer {layer}" if n_layer > 1 and column == 0 else "")
-    if n_head <= MOST_COLUMNS:
-        handles, labels = rows[0, 0].get_legend_handles_labels()
-        fig.legend(handles, labels, loc="outside right upper", handlelength=1.2)
-    return fig
-
-
 PICTURES = [draw_trials, draw_one_trial, draw_pca, draw_trajectories, draw_fixed_points]
-PICTURES += [draw_spectrum, draw_sheet, draw_ends, draw_attention, draw_attention_matrix]
-PICTURES += [draw_attention_in_time, draw_values, draw_rate_maps, draw_rate_maps_end]
+PICTURES += [draw_spectrum, draw_sheet, draw_ends, draw_attention]
+PICTURES += [draw_values, draw_rate_maps, draw_rate_maps_end]
 PICTURES += [draw_encoder, draw_lines]  # their arguments: the analyses they show, and `net`
 
 
@@ -634,9 +574,7 @@ def draw_all(results, net, folder):
         *needs, _ = inspect.signature(draw).parameters
         if results.keys() >= set(needs):
             fig = draw(*[results[need] for need in needs], net)
-            for _ in range(2):  # squares find their place in the second layout
-                fig.draw_without_rendering()
-            fig.set_layout_engine("none")  # it is laid out: not once more for each of the two files
+            fig.draw_without_rendering()  # squares find their place in the second layout
             style.write(fig, draw.__name__.removeprefix("draw_"), folder)
     page = interactive(results["trajectories"], net, folder.name)
     style.write_atomic(folder / "trajectories.html", page.encode())

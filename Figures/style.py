@@ -4,6 +4,7 @@ import functools
 import io
 import itertools
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.transforms import Bbox
+from PIL import Image
+from scipy import stats
 from tyro.conf import Positional
 
 FIGURES = Path(__file__).resolve().parent
@@ -24,28 +28,36 @@ import paper  # noqa: E402, I001
 import released  # noqa: E402
 import settings  # noqa: E402
 import table  # noqa: E402
-from theory import r2_mean, T  # noqa: E402
+import theory  # noqa: E402
 from util import load_npz, run_script, UserError, write_atomic  # noqa: E402
 
-MEASURES, TESTS = ("ID", "quadrant", "as_released"), ("as_released", "quadrant")
-COLORS = {"ID": "#4c4c4c", "quadrant": "#c1272d", "as_released": "#0072b2", "theory": "#009e73"}
-COLORS |= {"RNN": "#0072b2", "NoLeak": "#56b4e9", "LSTM": "#d55e00", "GRU": "#e69f00"}
-COLORS |= {"EncoderMean": "#000000", "gpt-2": "#7b3294", "Quad": "#cc3311", "Bound": "#e69f00"}
-NAMES = {"NoLeak": "RNN, non-leaky", "gpt-2": "GPT-2", "theory": r"theory, $1 - 12\sigma^2/t$"}
-NAMES |= {"Quad": "quadratic encoder", "Bound": "RNN, free reaction time"}
-NAMES |= {"EncoderMean": "control: encoder's mean, no network"}
-NAMES |= {"ID": "ID: trained and tested on all quadrants"}
-NAMES |= {"quadrant": "OOD: quadrant really held out"}
-NAMES |= {"as_released": "OOD as released (half of the fits are ID)"}
+MEASURES = ("ID", "quadrant", "as_released")  # in this order everywhere
+TESTS = MEASURES[1:]  # out of distribution
+COLORS = {"ID": "#4c4c4c", "quadrant": "#c1272d", "as_released": "#e08214", "theory": "#009e73"}
+COLORS |= {"RNN": "#0072b2", "NoLeak": "#56b4e9", "LSTM": "#b79f00", "GRU": "#8c510a"}
+COLORS |= {"gpt-2": "#7b3294", "Quad": "#d6604d", "Bound": "#d6604d", "EncoderMean": "#000000"}
+MARKERS = {"quadrant": "s", "as_released": "^", "NoLeak": "s", "LSTM": "^", "gpt-2": "D"}
+MARKERS |= {"Quad": "s", "Bound": "s", "EncoderMean": ""}
+CONTROL = {"color": "k", "marker": "", "ls": ":", "label": "control: encoder's mean"}
+NAMES = {"NoLeak": "RNN, non-leaky", "gpt-2": "GPT-2", "EncoderMean": CONTROL["label"]}
+NAMES |= {"Quad": "RNN, quadratic encoder", "Bound": "RNN, free reaction time"}
+NAMES |= {"ID": "in distribution (ID)", "quadrant": "OOD, quadrant held out"}
+NAMES |= {"as_released": "OOD, as released", "theory": "optimum (band: see caption)"}
+WIDTH = 8  # inches; text of 9 points can then be read at 800 pixels
+R2 = "$r^2$ of decoded $x^*$"
+MEANS = """Points and bars: mean of networks, its 95 % interval; pale: each network, the median
+of its fits; triangles: below the axis. As released, half of the OOD fits are in distribution.
+Green band: ceilings of a quadrant held out, from the best linear readout to an observer who
+knows the quadrant."""
 # Settings that tell conditions of figures apart; what a whole folder shares of others is not named.
 VARIED = {"n_task", "run", "seed"}.union(*(kind.settings for kind in paper.KINDS.values()))
 VARIED -= {"n_batch"}  # but for 0, untrained
 LEFT_OUT: list[str] = []  # lines on what is missing in a figure; `run` prints them once it is drawn
 
 plt.switch_backend("Agg")
-plt.rc("figure", figsize=(4.6, 3.6), **{"constrained_layout.use": True})
+plt.rc("figure", figsize=(WIDTH, 3.6), **{"constrained_layout.use": True})
 plt.rc("axes", titlesize=9, **{"spines.top": False, "spines.right": False})
-plt.rc("legend", frameon=False, fontsize=7.5)
+plt.rc("legend", frameon=False, fontsize=8, labelspacing=0.3, columnspacing=1.3)
 plt.rc("font", size=9)
 plt.rcParams.update({"savefig.dpi": 200, "pdf.fonttype": 42})  # text stays text
 
@@ -177,77 +189,132 @@ def span(values: Iterable) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def curve(ax, found, x="n_task", y="r2", hue="kind", names=NAMES, colors=None, **look) -> None:
-    """A line for each value of `hue`: median of rows, and a band of their quartiles.
+def of_each(found: pd.DataFrame, by: str, value: str = "r2") -> pd.DataFrame:
+    """Each network's number, the median over its splits and fits; columns `by`, run, `value`."""
+    return found.dropna(subset=value).groupby([by, "run"])[value].median().reset_index()
 
-    `names` and `colors` give its label and colour; `look` are options of seaborn.lineplot.
+
+def of_networks(found: pd.DataFrame, by: str, value: str = "r2") -> pd.DataFrame:
+    """Mean of the networks' numbers at each value of `by`, and its 95 % bootstrap interval.
+
+    Columns mean, low and high; networks are drawn anew 2000 times, from a fixed seed.
     """
-    for value, color in (colors or palette(found[hue])).items():
-        if len(some := found[found[hue] == value]):
-            line = {"color": color, "mec": color, "label": names.get(value, value), "ax": ax}
-            line |= {"marker": "o", "ms": 4, "lw": 1.5, "legend": False, "estimator": "median"}
-            line |= {"errorbar": ("pi", 50), "err_kws": {"alpha": 0.18, "lw": 0}}
-            sns.lineplot(some, x=x, y=y, **line | look)
+    rows = {}
+    for key, some in of_each(found, by, value).groupby(by)[value]:
+        drawn = np.random.default_rng(0).choice(some, (2000, len(some))).mean(1)
+        rows[key] = [some.mean(), *np.percentile(drawn, (2.5, 97.5))]
+    return pd.DataFrame.from_dict(rows, "index", columns=["mean", "low", "high"])
 
 
-def tests(axes: Iterable, found: pd.DataFrame, **options: Any) -> None:
-    """A panel for each of the two OOD tests: curves against N_task, and the theory."""
+def curve(ax, found, x="n_task", hue="kind", value="r2", floor=-np.inf, names=NAMES, **look):
+    """A line for each value of `hue`: mean of networks, its interval, and pale each network.
+
+    Networks below `floor` are triangles there. `look` are options of lines, or functions of the
+    value of `hue` that give one.
+    """
+    for key, color in palette(found[hue]).items():
+        some = found[found[hue] == key].dropna(subset=value)
+        if some.empty:
+            continue
+        own = {"color": color, "marker": MARKERS.get(key, "o"), "label": names.get(key, key)}
+        own |= {"ls": ":" if key == "EncoderMean" else "-", "ms": 5, "lw": 1.5} | look
+        color, means, each = own["color"], of_networks(some, x, value), of_each(some, x, value)
+        ax.plot(means.index, means["mean"], **own)
+        ax.vlines(means.index, means["low"], means["high"], color, lw=1.2, alpha=0.7)
+        dot = {"color": color, "mew": 0, "alpha": 0.35, "ls": ""}
+        inside, below = each[each[value] >= floor], each[each[value] < floor]
+        ax.plot(inside[x], inside[value], "o", ms=3, **dot)
+        if len(below):  # an empty line that is not clipped upsets the layout
+            ax.plot(below[x], [floor] * len(below), "v", ms=6, clip_on=False, **dot)
+
+
+def strips(ax: Any, groups: dict[str, pd.DataFrame], floor: float) -> None:
+    """A row for each name -> rows: ID and both OOD tests, from `floor` to 1, and their ceilings.
+
+    Networks below `floor` are triangles there; a mean below it is told there.
+    """
+    for i, rows in enumerate(groups.values()):
+        for y, measure in zip((i - 0.25, i, i + 0.25), MEASURES, strict=True):
+            some, color = rows[rows["measure"] == measure].assign(y=y), COLORS[measure]
+            if some.empty:
+                continue
+            best, linear, known = ceilings_of(some)
+            green = {"color": COLORS["theory"], "zorder": 0}
+            ax.vlines(best, y - 0.13, y + 0.13, lw=1.5, **green)
+            if measure == "quadrant":
+                ax.fill_betweenx([y - 0.13, y + 0.13], linear, known, alpha=0.25, lw=0, **green)
+            each, ((mean, low, high),) = of_each(some, "y")["r2"], of_networks(some, "y").to_numpy()
+            inside = each[each >= floor]
+            ax.plot(inside, [y] * len(inside), "o", color=color, ms=3.5, mew=0, alpha=0.35)
+            if len(inside) < len(each):
+                ax.plot([floor], [y], "<", color=color, ms=5, clip_on=False)
+            if mean < floor:
+                at = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
+                ax.annotate(f"mean {mean:.2g}", (floor, y), color=color, fontsize=7.5, **at)
+            else:
+                ax.plot([max(low, floor), high], [y, y], color=color, lw=1.5)
+                ax.plot([mean], [y], MARKERS.get(measure, "o"), color=color, ms=5)
+    ax.set_yticks(range(len(groups)), groups)
+    ax.tick_params(axis="y", length=0)
+    ax.hlines(np.arange(len(groups) - 1) + 0.5, floor, 1, "0.9", lw=0.8, zorder=0)
+    ax.set(xlabel=R2, xlim=(floor, 1), ylim=(len(groups) - 0.5, -0.5))
+
+
+def measures_legend(fig: Any) -> None:
+    """Names of what `strips` shows, below the panels."""
+    dots: dict[str, dict[str, Any]] = {
+        m: {"color": COLORS[m], "marker": MARKERS.get(m, "o"), "ls": ""} for m in MEASURES
+    }
+    dots["theory"] = {"color": COLORS["theory"], "marker": "|", "ls": "", "mew": 1.5, "ms": 9}
+    lines = [plt.Line2D([], [], label=NAMES[name], **look) for name, look in dots.items()]
+    fig.legend(handles=lines, loc="outside lower center", ncols=4, handletextpad=0.2)
+
+
+def tests(axes: Iterable, found: pd.DataFrame, floor: float, **options: Any) -> None:
+    """A panel for each of the two OOD tests: curves against N_task, and the ceiling."""
     for ax, measure in zip(axes, TESTS, strict=True):
-        curve(ax, found[found["measure"] == measure], **options)
-        theory_line(ax)
+        some = found[found["measure"] == measure]
+        curve(ax, some, floor=floor, **options)
+        if len(some):
+            ceiling(ax, [ceilings_of(some)], measure)
         task_axis(ax, found["n_task"])
-        ax.set(ylabel="OOD $r^2$", title=NAMES[measure])
+        ax.set(ylabel=R2, title=NAMES[measure], ylim=(floor, 1))
 
 
-def r_sq_axis(ax: Any, floor: float = -1) -> None:
-    """r2 up to 1, down to what is drawn or to `floor`."""
-    ax.set_ylim(max(ax.get_ylim()[0], floor), 1)
+def ceilings_of(found: pd.DataFrame) -> tuple[float, float, float]:
+    """r2 of observers of the trials in which these networks, of one kind, were decoded.
 
-
-def spread(ax: Any, x: float, values: Any, key: str, floor: float, width: float = 0.22) -> None:
-    """Every fit as a dot, below `floor` as a triangle; quartiles as a box, median as a line."""
-    values, look, below = np.asarray(values), {"color": COLORS[key], "mew": 0}, values < floor
-    at, label = x + width * np.linspace(-0.42, 0.42, values.size), "fits below the axis"
-    ax.plot(at[~below], values[~below], "o", ms=2, alpha=0.5, **look)
-    if below.any():  # an empty line that is not clipped upsets the layout
-        if label not in [line.get_label() for line in ax.lines]:  # once, for the legend
-            ax.plot([], [], "v", color="0.5", ms=3.5, mew=0, label=label)
-        ax.plot(at[below], np.full(below.sum(), floor), "v", ms=3.5, clip_on=False, **look)
-    bottom, mid, top = np.percentile(values, [25, 50, 75])
-    ax.bar(x, top - bottom, width, bottom, fc=(COLORS[key], 0.2), ec=COLORS[key])
-    ax.plot([x - width / 2, x + width / 2], [mid, mid], color=COLORS[key], lw=2)
-
-
-def boxes(ax: Any, groups: dict[str, pd.DataFrame], floor: float, fixed: bool = False) -> None:
-    """ID and both OOD tests of each name -> rows, down to `floor`, or the lowest quartile.
-
-    With `fixed` to `floor` at all events; medians below it are told there.
+    The optimum, also of a quadrant held out if the observer does not know that it is; the best
+    linear estimate fitted on the other quadrants; the optimum if it knows.
     """
-    every = pd.concat(groups, names=["name"]).groupby(["name", "measure"])["r2"]
-    floor, labels = floor if fixed else min(floor, every.quantile(0.25).min()), []
-    for i, (name, group) in enumerate(groups.items()):
-        ordered = group.sort_values(["run", "split", "fit"])
-        for x, measure in zip((i - 0.27, i, i + 0.27), MEASURES, strict=True):
-            if len(some := ordered[ordered["measure"] == measure]):
-                spread(ax, x, some["r2"], measure, floor)
-                if some["r2"].median() < floor:
-                    look = {"color": COLORS[measure], "rotation": 90, "fontsize": 7, "ha": "center"}
-                    y, mid = floor + 0.05 * (1 - floor), some["r2"].median()
-                    ax.text(x, y, f"{mid:.2g}", va="bottom", **look)
-        labels.append(f"{name}\n({counted(group, 'measure') if len(group) else 'no data'})")
-    for measure in MEASURES:
-        ax.plot([], [], "s", color=COLORS[measure], label=NAMES[measure])
-    ax.set_xticks(range(len(labels)), labels)
-    ax.tick_params(axis="x", length=0)
-    ax.set(ylabel="$r^2$ of decoded $x^*$", xlim=(-0.5, len(labels) - 0.5))
-    r_sq_axis(ax, floor)
+    names, every = ("n_dim", "n_task", "run", "stimulus"), found.drop_duplicates("run")
+    rows = every if every["noise_enc"].any() else every[:1]  # where it depends on the encoder
+    known = []
+    for row in rows.to_dict("records"):
+        own = {name: int(row[name]) for name in names if row[name] >= 0}
+        known.append({**table.settings_of(row["settings"], row["network"]), **own})
+    bounds = pd.DataFrame([theory.ceilings(config) for config in known]).mean()
+    return tuple(bounds[["optimum", "linear, held out", "known quadrant"]])
 
 
-def theory_line(ax: Any, r2: Any = None, x: Any = None, **look: Any) -> None:
-    """The ceiling, against `x` where it depends on it; that of the paper's trial if no other."""
-    r2 = r2_mean(T) if r2 is None else r2
-    look = {"color": COLORS["theory"], "ls": "--", "lw": 1.2, "label": NAMES["theory"], **look}
-    _ = ax.axhline(r2, **look) if x is None else ax.plot(x, r2, **look)
+def ceiling(ax: Any, bounds: list, measure: str, x: Any = None, ratio: bool = False) -> None:
+    """Ceilings as `ceilings_of` gives them at each x, or one for all; `ratio`: to the optimum."""
+    best, linear, known = np.transpose(bounds) / (np.transpose(bounds)[0] if ratio else 1)
+    look, fill = {"color": COLORS["theory"], "zorder": 0}, {"alpha": 0.25, "lw": 0}
+    line = {"ls": "--", "lw": 1.2, "label": NAMES["theory"], **look}
+    _ = ax.axhline(best[0], **line) if x is None else ax.plot(x, best, **line)
+    if measure == "quadrant" and x is None:
+        ax.axhspan(linear[0], known[0], **look, **fill)
+    elif measure == "quadrant":
+        ax.fill_between(x, linear, known, **look, **fill)
+
+
+def chance_angle(ax: Any, n: int = 64) -> None:
+    """Median distance from 90 degrees of the angle between random directions in n dimensions."""
+    share = stats.beta.ppf(0.5, 0.5, (n - 1) / 2)  # cos^2 of the angle
+    degrees, label = np.degrees(np.arcsin(np.sqrt(share))), "random directions"
+    ax.axhline(degrees, color="0.6", ls="-.", lw=1.2, label=label, zorder=0)
+    ax.set(ylabel="distance of angle from 90°", ylim=(0, None))
 
 
 def task_axis(ax: Any, n_tasks: Iterable[int]) -> None:
@@ -256,6 +323,14 @@ def task_axis(ax: Any, n_tasks: Iterable[int]) -> None:
     ax.set_xticks(sorted(set(n_tasks)), sorted(set(n_tasks)))
     ax.minorticks_off()
     ax.set_xlabel("number of tasks, $N_{task}$")
+
+
+def legend(fig: Any, n_column: int) -> None:
+    """Every label of the panels once, below them."""
+    entries = [e for ax in fig.axes for e in zip(*ax.get_legend_handles_labels(), strict=True)]
+    shown = {label: line for line, label in reversed(entries)}
+    shown = {label: shown[label] for label in dict.fromkeys(label for _, label in entries)}
+    fig.legend(shown.values(), shown, loc="outside lower center", ncols=n_column)
 
 
 def note(ax: Any, text: str) -> None:
@@ -270,11 +345,27 @@ def letter(ax: Any, text: str, x: float = -0.12, y: float = 1.04) -> None:
     write_at(x, y, text, transform=ax.transAxes, weight="bold", size=12, ha="right", va="bottom")
 
 
-def write(fig: Any, name: str, folder: Path = FIGURES) -> None:
-    """Write a figure as folder/name.png and .pdf, and close it."""
-    for suffix, metadata in (("png", None), ("pdf", {"CreationDate": None})):
+def write(fig: Any, name: str, folder: Path = FIGURES, see="", how="") -> None:
+    """Write a figure, with what to `see` and `how` below it, as folder/name.png and .pdf."""
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")  # as it is: not once more with the caption's room
+    for legend in fig.legends:
+        at = legend.get_window_extent().transformed(fig.transFigure.inverted())
+        legend.set_bbox_to_anchor(at, transform=fig.transFigure)
+        legend.borderaxespad = 0
+    width, height = fig.get_size_inches()
+    lines = textwrap.wrap(see, int(16 * width)) + textwrap.wrap(how, int(18.5 * width))
+    for i, line in enumerate(lines):
+        look = {"size": 8.5} if line in see else {"size": 7.5, "color": "0.35"}
+        fig.text(0.01, -(0.02 + 0.15 * i) / height, line, va="top", **look)
+    box = Bbox([[0, -0.15 * len(lines) - 0.08 * bool(lines)], [width, height]])
+    for suffix in ("png", "pdf"):
         buffer = io.BytesIO()
-        fig.savefig(buffer, format=suffix, metadata=metadata)
+        options = {"metadata": {"CreationDate": None}} if suffix == "pdf" else {}
+        fig.savefig(buffer, format=suffix, bbox_inches=box, **options)
+        if suffix == "png":  # 256 colours are enough, and a third of the size
+            image, buffer = Image.open(buffer).convert("RGB"), io.BytesIO()
+            image.quantize(256, Image.Quantize.FASTOCTREE).save(buffer, "png", optimize=True)
         write_atomic(folder / f"{name}.{suffix}", buffer.getvalue())
     plt.close(fig)
 
@@ -293,8 +384,12 @@ class Config:
             raise UserError(f"{self.data}: no such folder")
 
 
-def run(draw: Callable[[], Any], name: str) -> None:
-    """Write the figure that draw() gives, of the folders on the command line, as .png and .pdf."""
+def run(draw: Callable[[], Any], name: str, how: str = MEANS) -> None:
+    """Write the figure that draw() gives, of the folders on the command line, as .png and .pdf.
+
+    Below it stands `how` to read it; before that, of our own data, what to see: the first line of
+    the script's docstring.
+    """
 
     def main(config: Any) -> None:
         global DATA
@@ -302,7 +397,8 @@ def run(draw: Callable[[], Any], name: str) -> None:
         LEFT_OUT.clear()
         fig = draw()
         config.out.mkdir(parents=True, exist_ok=True)
-        write(fig, name, config.out)
+        see = draw.__globals__["__doc__"].splitlines()[0] if DATA == ROOT / "Data" else ""
+        write(fig, name, config.out, see, how)
         LEFT_OUT[:] = dict.fromkeys(LEFT_OUT)
         print("".join(f"{line}\n" for line in LEFT_OUT), end="", file=sys.stderr)
         print(config.out / f"{name}.png")

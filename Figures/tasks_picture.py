@@ -14,42 +14,52 @@ import util
 
 
 def draw(tasks: list, seed: int, path: Path) -> None:
-    """Draw tasks in two columns: their plane, one noisy trial, its targets. Write a PNG."""
+    """Draw tasks in two columns: their plane, one noisy trial, its targets below. Write a PNG."""
     matplotlib.use("Agg")
     n_column = min(2, len(tasks))
     n_row = math.ceil(len(tasks) / n_column)
-    fig = plt.figure(figsize=(8 * n_column, 2.2 * n_row + 0.4), layout="constrained")
-    axes = fig.subplots(n_row, 3 * n_column, squeeze=False).reshape(-1, 3)
-    seen: dict = {}
-    for (plane, trial, target), task in zip(axes, tasks, strict=False):
-        task.reset(seed=seed, options={"no_step": True})
-        draw_plane(plane, task)
-        time, ob = np.arange(task.n_step) * task.dt, task.ob
-        trial.set_title(type(task).__name__, fontweight="bold")
-        for fixation in ob[:, task.fixation].T:
-            trial.plot(time, fixation, color="0.6", label="fixation")
-        for i, evidence in enumerate(ob[:, task.evidence].T, 1):
-            trial.plot(time, evidence, label=f"evidence $X_{{{i}}}$")
-        for i, rule in enumerate(ob[:, task.rules].T, 1):
-            trial.plot(time, rule, ":", label=f"rule {i}")
-        trial.set(xlabel="time (ms)")
-        seen |= {line.get_label(): line for line in trial.lines}
-        high = np.abs(task.gt).max()
-        look = {"aspect": "auto", "interpolation": "none", "cmap": "RdBu_r"}
-        target.imshow(task.gt.T, vmin=-high, vmax=high, **look)
-        target.set(xlabel="step", ylabel="target", yticks=range(0, task.n_out, 5))
-        target.set_title(f"from {task.gt.min():.2g} to {task.gt.max():.2g}", fontsize="small")
-    for ax in axes[len(tasks) :].flat:
-        ax.set_axis_off()
-    fig.legend(seen.values(), seen, loc="outside lower center", ncols=len(seen))
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=110)
+    font = {"font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8, "legend.fontsize": 8}
+    with plt.rc_context(font):
+        fig = plt.figure(figsize=(4 * n_column, 1.7 * n_row + 0.3), layout="constrained")
+        cells = np.ravel(fig.subfigures(n_row, n_column))
+        seen: dict = {}
+        for cell, task in zip(cells, tasks, strict=False):
+            task.reset(seed=seed, options={"no_step": True})
+            axes = cell.subplot_mosaic([["x", "trial"], ["x", "target"]], width_ratios=(1, 1.6))
+            cell.suptitle(type(task).__name__, fontsize=8, fontweight="bold")
+            draw_plane(axes["x"], task)
+            seen |= draw_trial(axes["trial"], axes["target"], task)
+        fig.legend(seen.values(), seen, loc="outside lower center", ncols=len(seen))
+        buffer = io.BytesIO()
+        fig.savefig(buffer, format="png", dpi=160)
+        plt.close(fig)
     util.write_atomic(path, buffer.getvalue())
+
+
+def draw_trial(trial: Axes, target: Axes, task) -> dict:
+    """One noisy trial over its targets, by step; lines by their name."""
+    for fixation in task.ob[:, task.fixation].T:
+        trial.plot(fixation, color="0.6", label="fixation")
+    for i, evidence in enumerate(task.ob[:, task.evidence].T, 1):
+        trial.plot(evidence, lw=1, label=f"evidence $X_{{{i}}}$")
+    for i, rule in enumerate(task.ob[:, task.rules].T, 1):
+        trial.plot(rule, ":", color=f"C{i + 3}", label=f"rule {i}")
+    trial.sharex(target)
+    trial.tick_params(labelbottom=False)
+    high = np.abs(task.gt).max()
+    look: dict = {"aspect": "auto", "interpolation": "none", "cmap": "RdBu_r"}
+    image = target.imshow(task.gt.T, vmin=-high, vmax=high, **look)
+    bar = target.figure.colorbar(image, ax=target, pad=0.02, ticks=[-high, 0, high])
+    bar.set_ticks([-high, 0, high], labels=[f"{-high:.2g}", "0", f"{high:.2g}"])
+    target.set(ylabel="target", yticks=[0, task.n_out - 1])
+    target.set_xlabel("step", labelpad=0)
+    return {line.get_label(): line for line in trial.lines}
 
 
 def draw_plane(ax: Axes, task) -> None:
     """Boundaries in the plane of the first two factors, the x* of some trials, and of this one."""
-    ax.set(xlim=(-0.5, 0.5), ylim=(-0.5, 0.5), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+    ax.set(xlim=(-0.5, 0.5), ylim=(-0.5, 0.5), aspect="equal", xticks=[-0.5, 0.5])
+    ax.set(xlabel="$x_1$", ylabel="$x_2$", yticks=[-0.5, 0.5])
     x, line = torch.empty(400, task.n_dim), torch.linspace(-0.5, 0.5, 401)
     task.draw_latents(x, util.generator(0))
     ax.plot(x[:, 0], x[:, 1], ".", ms=2, color="0.75")

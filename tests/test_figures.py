@@ -22,20 +22,26 @@ sys.path.insert(0, str(FIGURES))
 import style  # noqa: E402
 
 NAMES = sorted(path.stem for path in FIGURES.glob("Fig*.py"))
+READOUTS = ("RNN_nTask24_readouts", "RNN_nTask6_readouts")
 ANALYSES = ("Fig2", "Fig4", "FigS2", "FigS4", "FigS5", "FigS11")  # draw what analyze.py found
-QUADRANT, RELEASED = style.NAMES["quadrant"], style.NAMES["as_released"]
+QUADRANT = style.NAMES["quadrant"]
 FIG3A = ("RNN", (2, 3, 24))
 LEARNERS = ("RNN", "EncoderMean", "InputMean")
 SOME = {  # a part of what the figure shows, and what it has to say on the rest
-    "Fig3a": ([FIG3A, ("EncoderMean", (2, 3, 24))], None),
+    "Fig3a": ([FIG3A, ("EncoderMean", (2, 3, 24))], "no data yet"),
     "Fig3bc": ([FIG3A, ("NoLeak", (2, 24))], "no kind LSTM"),
     "Fig5a": ([("Bound", (24,), "stimulus", (500, 2000, 5000))], "no stimulus 1000"),
     "Fig5b": ([FIG3A, ("nDim4", (3, 6)), ("nDim10", (3, 6)), ("gpt-2_nDim8", (6,))], "n_task 12"),
     "Fig5c": ([FIG3A, ("Noise1", (3, 24)), ("Noise6", (3, 24))], "no n_sd_in 3"),
-    "FigContext": ([FIG3A, ("Context", (1,))], None),
+    "FigContext": ([FIG3A, ("Context", (1,))], "no kind Untrained_RNN"),
     "FigControls": ([FIG3A, ("EncoderMean", (24,)), ("Grid", (24,))], "no kind LSTM"),
     "FigFewShot": ([(kind, (2, 24), "few_shot") for kind in LEARNERS], "no activ_enc Fourier"),
     "FigNoise": ([FIG3A, ("Anisot", (24,)), ("NoiseEnc", (24,))], "no kind Gumbel"),
+    "FigOptimal": (
+        [FIG3A, ("RNN", (2, 24), "optimality"), ("Noise6", (24,), "optimality")],
+        "no kind NoLeak",
+    ),
+    "FigReadouts": ([FIG3A], "no data yet"),
     "FigS1": ([FIG3A, ("Quad", (2, 24))], "no n_task 6"),
     "FigS3b": ([FIG3A, ("Corr0.2", (24,)), ("Corr1", (24,))], "no corr 0.4"),
     "FigS6": ([("RNN", (2, 3), "sparsity"), ("nDim4", (3,), "sparsity")], "no kind NoLeak"),
@@ -47,9 +53,10 @@ def made_up(kind, n_tasks, series="", moments=(22,), measures=style.MEASURES, **
     """Rows of two networks per N_task of a kind in paper.py, r2 random from 0.5 to 0.9."""
     rng, rows = np.random.default_rng(0), []
     for config in paper.configs(kind, n_tasks, **{"runs": (0, 1), **settings}):
-        if series == "sparsity":
-            values = {"measure": ["sparsity", "active"], "value": rng.uniform(5, 95, 2)}
-            some = pd.DataFrame(values).assign(decoder="", series="")
+        if series in ("sparsity", "optimality"):
+            names = ("sparsity", "active") if series == "sparsity" else table.OPTIMALITY
+            values = {"measure": names, "value": rng.uniform(0.05, 0.95, len(names))}
+            some = pd.DataFrame(values).assign(decoder="", series="", t=20)
         elif series == "few_shot":
             axes = {"measure": table.FEW_SHOT, "n_example": (1, 10, 100)}
             some = table.tidy(rng.uniform(0.4, 0.9, (6, 3)), "value", **axes)
@@ -122,7 +129,8 @@ def analysis(folder, condition):
 def data(tmp_path_factory):
     """A folder as Data/: a table with all of `SOME`, and analyses."""
     root = tmp_path_factory.mktemp("Data")
-    for kind in ("RNN_nTask24", "RNN_nTask2", "gpt-2_nTask24", "Multiply_nTask24", "Bound_nTask24"):
+    some = ("RNN_nTask24", "RNN_nTask2", "gpt-2_nTask24", "Multiply_nTask24", "Bound_nTask24")
+    for kind in (*some, *READOUTS):
         analysis(root / "Analysis" / kind, kind)
     some = {each for rows, _ in SOME.values() for each in rows}
     save(root, *sorted(some, key=str), ("Multiply", (24,)), ("Bound", (2, 24)))
@@ -176,7 +184,7 @@ def test_figures_draw_from_the_released_layout_without_a_display(figure, tmp_pat
     result = shell("Figures/all.py", tmp_path, tmp_path / "new", cwd=tmp_path, env=environment)
     assert result.returncode == 0, result.stdout + result.stderr
     lines = {line.split()[0]: line for line in result.stdout.splitlines()}
-    drawn = {"Fig3a": 2, "Fig3bc": 1, "FigS1": 1, "FigS6": 2}
+    drawn = {"Fig3a": 2, "Fig3bc": 2, "FigS1": 1, "FigS6": 2}
     assert sorted(lines) == NAMES
     for name, line in lines.items():
         if name in drawn:
@@ -214,6 +222,12 @@ def test_figures_draw_one_analysis(figure, tmp_path, name):
     assert code == 0 and left_out in err and len(err.splitlines()) == bool(left_out)
 
 
+def test_accumulators_need_free_reaction_time(figure, tmp_path):
+    analysis(tmp_path, "RNN_nTask24")
+    code, out, err = figure("FigS5", tmp_path)
+    assert code == 2 and one_line(err) and "fixed duration" in err and not out
+
+
 class Code:
     def __reduce__(self):
         return print, ("code from a file was run",)
@@ -248,24 +262,54 @@ def test_a_failure_is_one_line_and_leaves_what_was_there(figure, monkeypatch, tm
     assert before == {path: path.read_bytes() for path in tmp_path.glob("Fig3a.*")}
 
 
-def medians(rows, by, measure="quadrant"):
-    """Median of r2 for each value of a column."""
-    return rows[rows["measure"] == measure].groupby(by)["r2"].median().to_numpy()
+def means(rows, by, measure="quadrant"):
+    """Mean over networks, for each value of a column, of the median of r2 over splits and fits."""
+    some = rows[rows["measure"] == measure].groupby([by, "run"])["r2"].median()
+    return some.groupby(by).mean().to_numpy()
 
 
-def test_fig3a_draws_any_n_task_with_medians_and_quartiles(drawn):
+def test_networks_are_summed_up_by_mean_and_bootstrap():
+    rng = np.random.default_rng(1)
+    values = pd.DataFrame({"run": range(400), "r2": rng.normal(0.5, 0.1, 400)}).assign(x=1)
+    fits = pd.concat(
+        [values, values.assign(r2=values["r2"] - 9), values.assign(r2=values["r2"] + 9)]
+    )
+    ((mean, low, high),) = style.of_networks(fits, "x").to_numpy()
+    assert mean == pytest.approx(
+        values["r2"].mean()
+    )  # of medians: outliers among fits do not count
+    half = 1.96 * values["r2"].std() / 20
+    np.testing.assert_allclose([mean - low, high - mean], half, rtol=0.15)
+
+
+def test_fig3a_draws_both_tests_at_any_n_task_with_controls_and_the_ceiling(drawn):
     more = made_up("RNN", (48,), measures=("quadrant", "as_released"))
-    rows, (ax,) = drawn("Fig3a", ("RNN", (5, 2, 24)), more)
-    lines = curves(ax)
-    for name, measure in ((QUADRANT, "quadrant"), (RELEASED, "as_released")):
-        assert lines[name].get_xdata().tolist() == [2, 5, 24, 48]
-        np.testing.assert_allclose(lines[name].get_ydata(), medians(rows, "n_task", measure))
-    assert lines[style.NAMES["ID"]].get_xdata().tolist() == [2, 5, 24]
-    assert ax.get_title().startswith("RNN, 2 networks per point")
-    np.testing.assert_allclose(lines[style.NAMES["theory"]].get_ydata(), 0.976)
-    band = ax.collections[1].get_paths()[0].vertices[:, 1]  # ID is the first
-    some = rows.query("measure == 'quadrant' and n_task == 2")["r2"]
-    assert all(np.isclose(band, q).any() for q in np.percentile(some, [25, 75]))
+    mean = made_up("EncoderMean", (2, 24)).assign(r2=0.9)
+    ridge = made_up("RNN", (2, 24)).assign(r2=0.7, decoder="ridge")
+    rows, axes = drawn("Fig3a", ("RNN", (5, 2, 24)), more, mean, ridge)
+    rows = rows[(rows["network"] == "RNN") & (rows["decoder"] == "adam")]
+    for ax, measure in zip(axes, style.TESTS, strict=True):
+        lines = curves(ax)
+        own, inside = (lines[f"RNN, {name}, Adam"] for name in ("OOD", "in distribution"))
+        assert own.get_xdata().tolist() == [2, 5, 24, 48]
+        np.testing.assert_allclose(own.get_ydata(), means(rows, "n_task", measure))
+        assert inside.get_xdata().tolist() == [2, 5, 24]
+        np.testing.assert_allclose(inside.get_ydata(), means(rows, "n_task", "ID"))
+        assert lines["RNN, OOD, ridge"].get_ydata().tolist() == pytest.approx([0.7, 0.7])
+        control = lines["control: encoder's mean, Adam"]
+        assert control.get_ydata().tolist() == pytest.approx([0.9, 0.9])
+        np.testing.assert_allclose(lines[style.NAMES["theory"]].get_ydata(), 0.9779, atol=1e-4)
+
+
+def test_a_network_whose_decoders_fail_is_shown_and_in_no_mean(drawn):
+    rows = made_up("NoLeak", (2, 24))
+    fails = (rows["n_task"] == 24) & (rows["run"] == 1)
+    _, axes = drawn("Fig3bc", FIG3A, rows.assign(r2=np.where(fails, -3, rows["r2"])))
+    for ax, measure in zip(axes, style.TESTS, strict=False):
+        line = curves(ax)[style.NAMES["NoLeak"]]
+        np.testing.assert_allclose(line.get_ydata(), means(rows[~fails], "n_task", measure))
+        (mark,) = [line for line in ax.lines if line.get_marker() == "v"]
+        assert mark.get_xdata() == [24] and mark.get_ydata() == [ax.get_ylim()[0]]
 
 
 def test_other_networks_do_not_slip_into_a_curve(drawn):
@@ -286,7 +330,7 @@ def test_a_folder_of_shorter_trainings_is_drawn(drawn):
     short = made_up("RNN", (2, 24), n_batch=200)
     _, axes = drawn("Fig3bc", short, made_up("gpt-2", (2, 24), n_batch=50))
     assert {"RNN", "GPT-2"} <= set(curves(axes[0]))
-    assert QUADRANT in curves(drawn("Fig3a")[1][0])
+    assert "RNN, OOD, Adam" in curves(drawn("Fig3a")[1][0])
     with pytest.raises(style.Missing, match="sweep"):
         drawn("Fig3a", short, made_up("RNN", (24,), n_batch=50))
 
@@ -299,41 +343,42 @@ def test_a_new_architecture_has_its_name_and_a_colour(drawn, monkeypatch):
     assert curves(axes[0])["LSTM"].get_color() not in style.COLORS.values()
 
 
-def test_fig5a_has_steps_and_the_theory_with_the_decision_step(drawn):
-    rows, (ax,) = drawn("Fig5a", ("Bound", (24,), "stimulus", (500, 2000, 5000)))
+def test_fig5a_marks_failures_at_the_edge_and_knows_the_sample_in_the_decision_step(drawn):
+    some = made_up("Bound", (24,), "stimulus", (500, 2000, 5000))
+    fails = (some["stimulus"] == 5000) & (some["run"] == 1)
+    rows, (ax,) = drawn("Fig5a", some.assign(r2=np.where(fails, -1, some["r2"])))
     lines = curves(ax)
+    assert ax.get_ylim() == (0.5, 1)
     assert lines[QUADRANT].get_xdata().tolist() == [5, 20, 50]
-    np.testing.assert_allclose(lines[QUADRANT].get_ydata(), medians(rows, "stimulus"))
-    line = lines[r"theory, $1 - 12\sigma^2/(t+1)$"]
-    np.testing.assert_allclose(line.get_ydata(), 1 - 0.48 / (line.get_xdata() + 1))
+    np.testing.assert_allclose(lines[QUADRANT].get_ydata(), means(rows, "stimulus"))
+    marks = [line for line in ax.lines if line.get_marker() == "v"]
+    assert [(*line.get_xdata(), *line.get_ydata()) for line in marks] == [(50, 0.5)] * 3
+    best = [theory.r2_optimum(t) for t in (6, 21, 51)]
+    np.testing.assert_allclose(lines[style.NAMES["theory"]].get_ydata(), best)
 
 
-def test_fig5b_draws_the_held_out_test_and_marks_too_few_tasks(drawn):
+def test_fig5b_draws_true_d_and_tasks_per_factor(drawn):
     high = [made_up(kind, (3, 6), measures=("quadrant", "ID")) for kind in ("nDim4", "nDim10")]
     rows, axes = drawn("Fig5b", ("RNN", (3, 6)), *high)
-    lines = [line for line in axes[0].lines if len(line.get_xdata())]
     rows = rows[rows["n_task"] == 3]
-    for own, of_d, measure in (  # of N_task = 3, drawn before 6
-        (lambda line: line.get_label().startswith("$N_{task}=3$, 2 net"), slice(None), "quadrant"),
-        (lambda line: str(line.get_markerfacecolor()) == "w", slice(1, None), "quadrant"),  # D > 3
-        (lambda line: line.get_marker() == "x", slice(None), "as_released"),
-        (lambda line: line.get_linestyle() == ":", slice(None), "ID"),
-    ):
-        line = next(filter(own, lines))
-        np.testing.assert_allclose(line.get_ydata(), medians(rows, "n_dim", measure)[of_d])
+    over_d, over_tasks = (curves(axes[i])["$N_{task}=3$"] for i in (0, 2))
+    assert over_d.get_xdata().tolist() == [2, 4, 10]
+    np.testing.assert_allclose(over_d.get_ydata(), means(rows, "n_dim"))
+    assert over_tasks.get_xdata().tolist() == pytest.approx([0.3, 0.75, 1.5])
+    np.testing.assert_allclose(over_tasks.get_ydata(), means(rows, "n_dim")[::-1])
 
 
-def test_fig5c_says_how_far_below_theory(drawn):
+def test_fig5c_is_over_the_optimum_at_its_noise(drawn):
     rows = pd.concat([made_up(f"Noise{n}", (6,), measures=("quadrant",)) for n in (1, 6)])
-    noise = rows["settings"].str.extract(r"n_sd_in=(\d)")[0].astype(int)
-    _, axes = drawn("Fig5c", rows.assign(r2=1 - 0.6 * (noise / 10) ** 2 - noise / 100))
-    line = axes[1].lines[0]
-    assert "2 networks" in line.get_label() and "0.01 to 0.06 below theory" in line.get_label()
+    best = rows["settings"].map(lambda words: theory.r2_optimum(20, float(words[-3:]) / 10))
+    _, axes = drawn("Fig5c", rows.assign(r2=0.8 * best))
+    line = curves(axes[1])["RNN, $N_{task}=6$"]
     np.testing.assert_allclose(line.get_xdata(), [0.1, 0.6])
+    np.testing.assert_allclose(line.get_ydata(), 0.8, rtol=1e-6)
 
 
 @pytest.mark.parametrize("authors", (False, True))
-def test_fig_s3b_names_medians_below_its_axis(drawn, tmp_path, authors):
+def test_fig_s3b_names_middles_below_its_axis(drawn, tmp_path, authors):
     if authors:  # quartiles alone
         perc = np.array([[-0.9, 0.8], [-0.5, 0.9], [0.1, 0.95]])
         util.save_npz(tmp_path / "FigS3b/correlated.npz", perc=perc, corr=np.array([1.0, 0.0]))
@@ -343,18 +388,31 @@ def test_fig_s3b_names_medians_below_its_axis(drawn, tmp_path, authors):
         inside = made_up("Corr1", (24,), measures=("ID",))
         _, (ax,) = drawn("FigS3b", ("Corr0.8", (24,)), inside, low)
     (named,) = ax.texts
-    x, y = named.get_position()
-    assert named.get_text().startswith("-0.50") and x == 1 and -0.5 < ax.get_ylim()[0] < y
+    assert named.get_text() == "-0.50" and named.xy == (1, ax.get_ylim()[0])
 
 
-def test_fig_s6_has_the_t_interval_of_the_mean(drawn):
-    rows = made_up("LSTM", (2, 24), "sparsity")
-    values = [40, 0, 60, 0, 99, 0, 97, 0]  # each second: active units
-    _, (ax, *_) = drawn("FigS6", rows.assign(value=values))
-    assert curves(ax)["LSTM"].get_ydata().tolist() == [50, 98]
-    ends = [bar[:, 1].tolist() for bar in ax.collections[0].get_segments()]
-    expected = [[0, 100], [98 - 12.7062, 100]]  # Student's t of one degree of freedom
-    np.testing.assert_allclose(ends, expected, rtol=1e-5)
+def test_strips_tell_a_mean_below_their_axis(drawn):
+    low = made_up("Context", (1,), measures=("quadrant",)).assign(r2=-2)
+    _, (ax,) = drawn("FigContext", FIG3A, low, made_up("Context", (1,), measures=("ID",)))
+    assert [text.get_text() for text in ax.texts] == ["mean -2"]
+
+
+def test_a_figure_of_our_own_data_says_what_to_see(drawn, figure, monkeypatch, tmp_path):
+    said = []
+    monkeypatch.setattr(style, "write", lambda *_, **__: said.append(_[3:]))
+    save(tmp_path, FIG3A)
+    assert figure("Fig3a", tmp_path)[0] == 0
+    monkeypatch.setattr(style, "ROOT", tmp_path.parent)
+    (tmp_path.parent / "Data").mkdir()
+    save(tmp_path.parent / "Data", FIG3A)
+    assert figure("Fig3a")[0] == 0
+    assert said[0] == ("", style.MEANS) and said[1][0].endswith(".")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_first_line_of_a_figure_is_a_sentence(name):
+    first, second = (FIGURES / f"{name}.py").read_text().splitlines()[:2]
+    assert first.startswith('"""') and first.endswith(".") and not second
 
 
 def test_ceilings_of_other_noise_are_those_of_least_squares():

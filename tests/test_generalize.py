@@ -5,6 +5,7 @@ import pytest
 import torch
 from conftest import make as trainer_of
 from conftest import one_line, save_small, trials
+from scipy.special import expit, log_ndtr, ndtri
 from sklearn.linear_model import Ridge
 from torch import nn
 from tqdm import tqdm
@@ -12,8 +13,10 @@ from tqdm import tqdm
 import batches
 import decoders
 import table
+import tasks
 import util
 from generalize import Config
+from settings import seeds_of
 from theory import r2_mean
 
 CPU = torch.device("cpu")
@@ -52,8 +55,10 @@ def fits(model, configs, split_var=None, when=None, **settings):
     """Decoders, and their r2."""
     config = Config(**settings)
     rngs = [decoders.fit_generators(config, configs, f, CPU) for f in range(config.n_fit)]
-    fit = decoders.fit_ridge if config.decoder == "ridge" else decoders.fit_adam
     source = source_of(model, configs, split_var, **(when or {}))
+    fit = decoders.fit_ridge if config.decoder == "ridge" else decoders.fit_adam
+    if config.decoder.startswith("closed"):
+        source, fit = decoders.Outputs(source, "clip" in config.decoder), decoders.fit_closed
     weight, bias = fit(source, configs, config, rngs, tqdm(disable=True))
     return weight, bias, decoders.test_decoders(source, config.n_test, rngs, weight, bias)
 
@@ -361,6 +366,136 @@ def test_script_decodes_in_time_and_at_durations(script, tiny_networks, tmp_path
         command = ("generalize", *settings, one, *flags.split(), "--out", tmp_path / "x.npz")
         code, _, err = script(*command)
         assert code == 2 and one_line(err), (flags, err)
+
+
+def test_one_map_is_the_id_decoder_tested_in_each_quadrant():
+    model, configs = make((2, 3))
+    weight, bias, r_sq = fits(model, configs, decoder="ridge", n_fit=2, n_ridge=200, n_test=100)
+    for fit in range(2):
+        rngs = generators(configs, fit)
+        source = source_of(model, configs)
+        source.draw(rngs, 200)  # those it was fitted on
+        h, x = source.draw(rngs, 100)
+        for net in range(2):
+            for split in range(4):
+                w, b = (v[net, fit, 4 + split] for v in (weight, bias))
+                error = sum(
+                    ((h[net, split, trial] @ w + b[0] - x[net, split, trial]) ** 2).mean()
+                    for trial in range(100)
+                )
+                found = r_sq["one_map"][net, split, fit]
+                assert found == pytest.approx(float(1 - 12 * error / 100), abs=1e-5)
+    assert not np.allclose(r_sq["one_map"], r_sq["quadrant"], atol=1e-4)
+
+
+# ------------------------------------------------------------------ the closed form
+
+
+class Classifier(Observer):
+    """The optimal classifier, Phi((c . mean - b) sqrt(t) / sigma), or `scale` times as sure."""
+
+    def __init__(self, config, t=20, scale=1.0):
+        super().__init__(config["n_dim"])
+        self.map, self.t, self.scale = torch.eye(config["n_dim"]), t, scale
+        self.task = tasks.make_task(config, seeds_of(config)["task"])
+
+    def readout(self, mean):
+        z = (mean @ self.task.normals.T - self.task.offsets).double() * self.t**0.5 / 0.2
+        z *= self.scale
+        return (log_ndtr(z) - log_ndtr(-z)).float()
+
+
+def test_outputs_of_any_size_are_turned_into_standard_deviations():
+    logits = torch.linspace(-12, 12, 49, dtype=torch.float64)
+    assert np.allclose(decoders.probit(logits), ndtri(expit(logits)), atol=1e-9)
+    large = torch.tensor([20.0, 100.0, 1e4, -1e4])
+    z = decoders.probit(large).double()
+    assert np.allclose(log_ndtr(-abs(z)), -abs(large), rtol=1e-5) and z[3] == -z[2]
+    clipped = decoders.probit(large, np.log(decoders.CLIP))
+    assert np.allclose(abs(clipped), -ndtri(decoders.CLIP)) and clipped[3] < 0
+    assert np.float32(1 - decoders.CLIP / 2) == 1 > np.float32(1 - decoders.CLIP)
+
+
+@pytest.mark.parametrize("offsets", [False, True])
+@pytest.mark.parametrize("n_dim, n_task, step", [(2, 2, None), (2, 5, 6), (3, 4, None), (2, 3, 2)])
+def test_the_closed_form_recovers_the_mean_of_the_evidence(
+    monkeypatch, n_dim, n_task, step, offsets
+):
+    if offsets:
+        monkeypatch.setattr(tasks.Classification, "offsets", torch.linspace(-0.2, 0.3, n_task))
+    _, configs = make((n_task,), n_dim=n_dim, task=HIGH)
+    model = Classifier(configs[0], len(range(step or 22)[1:21]))
+    weight, bias, r_sq = fits(model, configs, decoder="closed", n_fit=1, when={"step": step})
+    source = source_of(model, configs, step=step)
+    outputs, _ = decoders.Outputs(source, False).draw(generators(configs), 50)
+    means, _ = source.draw(generators(configs), 50)
+    assert torch.allclose(outputs[0] @ weight[0, 0, 0] + bias[0, 0, 0], means[0], atol=1e-4)
+    assert (weight == weight[:, :, :1]).all() and np.array_equal(r_sq["quadrant"], r_sq["one_map"])
+    assert np.median(r_sq["quadrant"]) == pytest.approx(float(r2_mean(model.t)), abs=0.15 / model.t)
+
+
+def test_the_scale_of_the_closed_form_is_fitted_on_the_training_quadrants():
+    _, configs = make((6,), task=HIGH)
+    model = Classifier(configs[0], scale=0.5)
+    _, _, plain = fits(model, configs, decoder="closed", n_fit=2)
+    right, _, _ = fits(Classifier(configs[0]), configs, decoder="closed", n_fit=2)
+    weight, _, fitted = fits(model, configs, decoder="closed_fit", n_fit=2)
+    scale = weight[..., 0, 0] / right[..., 0, 0]
+    shrunk = 1 / (1 + 0.024)  # noise of the mean, 0.002, against x* of variance 1/12
+    assert torch.allclose(scale, torch.tensor(2 * shrunk), rtol=0.02)
+    assert np.median(plain["quadrant"]) < 0.8 < 0.96 < np.median(fitted["quadrant"])
+    source = decoders.Outputs(source_of(model, configs), False)
+    z, x = source.draw(generators(configs), 1024)
+    output = z[0] @ right[0, 0, 0]
+    seen = [v[[0, 1, 3]].reshape(-1, 1) for v in (output, x[0])]  # quadrant 2 is held out
+    assert scale[0, 0, 2].item() == pytest.approx(np.linalg.lstsq(*seen)[0].item(), rel=1e-4)
+
+
+def test_clipping_takes_sure_outputs_down():
+    _, configs = make((4,), task=HIGH)
+    model = Classifier(configs[0])
+    plain, clipped = (
+        np.median(fits(model, configs, decoder=name, n_fit=1)[2]["ID"])
+        for name in ("closed", "closed_clip")
+    )
+    assert plain - 0.02 > clipped > 0.5
+
+
+NO_CLOSED_FORM: list[tuple[dict, str, str]] = [
+    ({"n_task": (3,), "n_dim": 4, "task": HIGH}, "", "span 3 of D = 4"),
+    ({"n_task": (1,)}, "", "span 1 of D = 2"),
+    ({"task": "MultiplyClassificationFull"}, "", "linear boundaries"),
+    ({"task": "GridClassification"}, "", "linear boundaries"),
+    ({"task": "ContextDependent", "n_task": (1,)}, "", "linear boundaries"),
+    ({"task": "LinearClassificationBound"}, "", "probabilities"),
+    ({"noise_enc": True}, "", "after the encoder"),
+    ({"n_batch": 0}, "", "not trained"),
+    ({"network": "encoder-mean", "n_neu": 40}, "", "not trained"),
+    ({}, "--step 1 22", "no sample"),
+]
+
+
+@pytest.mark.parametrize("kind, flags, words", NO_CLOSED_FORM, ids=str)
+def test_where_there_is_no_closed_form_one_line_says_why(script, tmp_path, kind, flags, words):
+    save_small(tmp_path, **{"n_neu": 8, "n_task": (4,), **kind})
+    command = ("generalize", "--networks", tmp_path, "--decoder", "closed_fit", *flags.split())
+    code, _, err = script(*command)
+    assert code == 2 and one_line(err) and words in err, err
+    assert not (tmp_path / "results.csv").exists()
+
+
+def test_the_closed_form_stands_in_the_table(script, tiny_networks, tmp_path):
+    for decoder in ("closed", "closed_fit", "closed_clip", "closed_fit_clip"):
+        command = ("generalize", "--networks", tiny_networks, "--decoder", decoder, "--n_fit", 1)
+        code, text, err = script(*command, "--out", tmp_path / "r.csv")
+        assert code == 0 and f"decoder {decoder}" in text, err
+    rows = table.read(tmp_path / "r.csv").query("measure in @decoders.MEASURES")
+    sizes = rows.groupby(["decoder", "n_task", "run", "measure"]).size()
+    assert sizes.shape == (4 * 2 * 2 * 4,) and (sizes == 4).all()
+    assert rows["angle"].isna().all() and rows["r2"].notna().all()
+    of = rows.pivot_table("r2", ["n_task", "run", "measure", "split"], "decoder")
+    assert np.allclose(of["closed"], of["closed_clip"])  # hardly trained: nothing saturates
+    assert not np.allclose(of["closed"], of["closed_fit"])
 
 
 KINDS: list[dict] = [{"network": "LSTM"}, {"network": "GRU"}, {"network": "gpt-2", "n_head": 2}]

@@ -16,7 +16,7 @@ FEW = {"analyze": ("--n_start", 12, "--n_repeat", 4, "--n_iter", 20), "analyze_t
 PICTURES = "trials one_trial pca trajectories rate_maps encoder lines"
 OWN_PICTURES = {
     "analyze": "fixed_points spectrum sheet",
-    "analyze_transformer": "ends attention attention_matrix attention_in_time values rate_maps_end",
+    "analyze_transformer": "ends attention values rate_maps_end",
 }
 
 

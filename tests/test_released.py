@@ -231,6 +231,18 @@ def test_their_other_arrays_have_rows_too(script, tmp_path):
     assert levels["value"].tolist() == [0.6, 0.7, 0.8]
 
 
+def test_files_of_any_name_that_generalize_wrote(script, tiny_networks, tmp_path):
+    words = "--decoder", "ridge", "--n_fit", 1, "--n_ridge", 100, "--every_measure"
+    out = tmp_path / "mine.npz"
+    assert script("generalize", "--networks", tiny_networks, *words, "--out", out)[0] == 0
+    rows = released.table_of(tmp_path)
+    assert {"ID", "quadrant", "as_released", "ccgp"} <= set(rows["measure"])
+    for measure, end in (("as_released", ""), ("quadrant", "_quadrant"), ("ID", "_ID")):
+        found = rows[rows["measure"] == measure].sort_values(["n_task", "run", "split", "fit"])
+        saved = util.load_npz(tmp_path / f"mine{end}.npz")["r_sq"]
+        assert np.array_equal(found["r2"], saved.ravel()) and found["angle"].notna().all()
+
+
 def test_results_that_cannot_be_told_are_one_line(script, tmp_path):
     for words in ("no r_sq", "has no n_tasks", "has no r_sq", "no such folder"):
         folder = tmp_path / "gone" if words == "no such folder" else tmp_path

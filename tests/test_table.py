@@ -109,6 +109,10 @@ def test_a_table_that_is_broken_or_changed_by_hand_is_one_line(tmp_path):
         out.write_text(text)
         with pytest.raises(UserError, match=words):
             table.read(out)
+    out.with_suffix(".json").unlink()
+    out.write_text(good.replace("50", "many"))
+    with pytest.raises(UserError, match="that can be read"):
+        table.read(out)
     out.write_text(good)
     out.with_suffix(".json").write_text("{")
     with pytest.raises(UserError, match="that can be read"):

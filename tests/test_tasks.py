@@ -446,6 +446,9 @@ def test_picture_of_a_trial(name, script, tmp_path):
     picture = tmp_path / "trial.png"
     code, out, _ = script("tasks", "--task", name, "--plot", picture)
     assert code == 0 and str(picture) in out and picture.read_bytes()[:4] == b"\x89PNG"
+    code, _, err = script("tasks", "--task", name, "--n_task", 6, "--plot", picture)
+    assert code == 0 and err.startswith("MultiplyClassificationFull is left out") == (name == "all")
+    assert err.count("\n") == (name == "all")
     for wrong in (("--task", "NoSuchTask"), ("--task", "DenoiseQuads", "--n_dim", "3")):
         code, _, err = script("tasks", *wrong, "--plot", picture)
         assert code == 2 and wrong[1] in err
