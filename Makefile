@@ -1,7 +1,7 @@
 # make demo     a small, honest Figure 3a, from networks trained here, in a few minutes
 # make test     lint and tests
-# make figures  every figure redrawn from Data/, REPORT.md and the tables of README.md written anew
-# The figures at full scale, trainings and all: sweep.py, see README.md
+# make figures  every figure redrawn from Data/, REPORT.md and parts of README.md and docs/ written anew
+# The figures at full scale, trainings and all: sweep.py, see docs/cluster.md
 
 PYTHON ?= python3
 PY = .venv/bin/python

@@ -324,7 +324,10 @@ def report(found: dict[str, np.ndarray], splits: Any) -> str:
 
 @dataclass
 class Config:
-    """How linear, and how abstract, is a recorded code? Held-out r2, angle, CCGP, parallelism."""
+    """How linear, and how abstract, is a recorded code? Held-out r2, angle, CCGP, parallelism.
+
+    More: docs/own_data.md.
+    """
 
     file: tyro.conf.Positional[Path]  # .npz with rates (trial, unit) and x (trial, D), any units
     decoder: Literal["ridge", "adam"] = "ridge"  # adam: 1000 batches, as for networks

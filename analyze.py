@@ -32,7 +32,7 @@ from study import Arrays, number, percent
 
 @dataclass
 class Config(study.Config):
-    """Settings; edit them here, the first twelve in study.py, or override them from the shell."""
+    """Settings; edit them here, the first twelve in study.py. More: docs/protocol.md."""
 
     n_start: int = 128  # starts per network
     jitter: float | None = None  # added to starts, U(0, jitter); None: the network's own size

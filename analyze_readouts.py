@@ -42,7 +42,7 @@ Arrays = dict[str, Any]
 
 @dataclass
 class Config:
-    """Settings; edit them here or override them from the shell."""
+    """Settings; edit them here or override them from the shell. More: docs/results.md."""
 
     network: tuple[str, ...]  # checkpoints of networks of one kind and N_task
     out: Path = Path("readouts")  # folder to write into

@@ -1,6 +1,6 @@
 """How fast training, decoding and the search for fixed points are (on an idle machine).
 
-    python bench.py > Data/bench.md && python report.py    for the table in README.md
+    python bench.py > Data/bench.md && python report.py    for docs/performance.md
 
 Ours against the conventional way, written out below: one network, trials from a neurogym Dataset,
 a Python loop over steps with nn.Linear, torch.optim.Adam. Rounds of both alternate, so that a
@@ -41,7 +41,7 @@ from util import UserError
 
 @dataclass
 class Config:
-    """Settings of the benchmark."""
+    """Settings of the benchmark. More: docs/performance.md."""
 
     n_net: tuple[int, ...] = (1, 5, 25, 100)  # networks side by side
     n_task: int = 24  # N_task of all of them

@@ -2,11 +2,9 @@
 
 A claim is a function of the results, listed in `RULES`. The first line of its docstring is the
 claim, the others are the rule, as REPORT.md prints them; `verdicts` says what it returns.
-`Data.medians` takes networks by their kind, see `paper.KINDS`. `FINDINGS` are sentences for those
-who read one page.
+`Data.medians` takes networks by their kind, see `paper.KINDS`.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,7 @@ import study
 import theory
 from intervals import Estimate
 from theory import T
-from verdicts import FAILS, HOLDS, READINGS, Claim, Data, NotRun, Part, above, lies, rises, within
+from verdicts import FAILS, HOLDS, Claim, Data, NotRun, Part, above, lies, rises, within
 
 KINDS = dict(zip(("RNN", "non-leaky RNN", "LSTM", "GPT"), paper.ARCHITECTURES, strict=True))
 NEAR = 2  # near: at most twice the error, as if half of the samples had been missed
@@ -406,79 +404,3 @@ CLAIMS = [
     Claim(number, figure, rule, rule in CHECKS, rule not in UNMADE)
     for number, (figure, rule) in enumerate(_EVERY, start=1)
 ]
-
-
-# ------------------------------------------------------------------ what a reader takes home
-
-
-def said(found: Estimate, more: str, less: str, unclear: str) -> str:
-    """Words for a difference whose interval lies above 0, below 0, or holds it."""
-    return more if found.low > 0 else less if found.high < 0 else unclear
-
-
-def no_network(data: Data) -> str:
-    """The average of the encoder against the RNN."""
-    r2, own = data.medians("quadrant"), data.medians("quadrant", "EncoderMean")
-    found = intervals.median((r2 - own).dropna())
-    words = said(found, "the network is better", "the network is worse", "neither is surely better")
-    return (
-        "Averaged over a trial, the output of the fixed random encoder in front of a network gives "
-        f"r2 = {mid(own)} with no network at all, in a quadrant that its decoder never saw. An RNN "
-        f"of 24 tasks gives {mid(r2)}. A network less its own encoder, {found.text(sign='+')}: "
-        f"{words}."
-    )
-
-
-def more_tasks(data: Data) -> str:
-    """r2 against N_task."""
-    r2 = {n: data.medians("quadrant", n_task=n) for n in (2, 6, 24)}
-    own = data.medians("quadrant", "EncoderMean", 2)
-    rise, lost = intervals.difference(r2[24], r2[2]), intervals.median((own - r2[2]).dropna())
-    medians = ", ".join(f"{mid(values)} with {n}" for n, values in r2.items())
-    head = said(rise, "More tasks help", "More tasks harm", "Whether more tasks help is open")
-    tail = said(lost, "lose what their input holds", "add to it", "may lose what it holds, or add")
-    return (
-        f"{head}: the RNN's r2 there is {medians} tasks. Two tasks {tail}: the encoder's average "
-        f"gives {mid(own)}."
-    )
-
-
-def dimensions(data: Data) -> str:
-    """N_task against D."""
-    d, each = max(paper.DIMS), []
-    for name, kind in (("RNN", f"nDim{d}"), ("GPT", f"gpt-2_nDim{d}")):
-        r2 = by_n_task(data, "quadrant", kind)
-        few, many = (np.concatenate([x for n, x in r2.items() if (n >= d) == y]) for y in (0, 1))
-        each.append(f"{name} {mid(few)} with fewer tasks than factors, {mid(many)} with more")
-    return f"With {d} factors to tell apart instead of two: {'; '.join(each)}."
-
-
-def architectures(data: Data) -> str:
-    """All at N_task 24, and 2."""
-    words = [
-        ", ".join(f"{x} {mid(data.medians('quadrant', k, n))}" for x, k in KINDS.items())
-        for n in (24, 2)
-    ]
-    limit = f"the mean of the {T} samples that the networks see gives {theory.r2_mean(T):.3f}"
-    return f"With 24 tasks: {words[0]}; with 2: {words[1]}; {limit}."
-
-
-def readings(data: Data) -> str:
-    """One network, several tests and decoders."""
-    found = []
-    for measure, decoder, words in READINGS.values():
-        try:
-            r2 = data.read_by(decoder).medians(measure)
-        except NotRun:
-            continue
-        found.append(f"{mid(r2)} ({words})")
-    return f"The same RNNs of 24 tasks, read in different ways, give r2 = {', '.join(found)}."
-
-
-FINDINGS: tuple[Callable[[Data], str], ...] = (
-    no_network,
-    more_tasks,
-    dimensions,
-    architectures,
-    readings,
-)

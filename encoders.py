@@ -25,7 +25,7 @@ import util
 
 @dataclass
 class Config:
-    """Settings; edit them here or override them from the shell."""
+    """Settings; edit them here or override them from the shell. More: docs/beyond.md."""
 
     data: Path = Path(__file__).resolve().parent / "Data"  # folder of results.csv
     n_net: int = 5  # encoders drawn

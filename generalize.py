@@ -44,7 +44,7 @@ from util import UserError
 
 @dataclass
 class Config:
-    """Settings; edit them here or override them from the shell."""
+    """Settings; edit them here or override them from the shell. More: docs/protocol.md."""
 
     networks: tuple[str, ...] = ("trained_networks",)  # files, folders or globs
     assume: tuple[str, ...] = ()  # what the authors' files do not say, as n_task=24 leaky=False

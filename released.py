@@ -242,7 +242,7 @@ def table_of(folder: Path | str) -> pd.DataFrame:
 
 @dataclass
 class Config:
-    """Make a tidy table of .npz files in the authors' layout."""
+    """Make a tidy table of .npz files in the authors' layout. More: docs/extending.md."""
 
     folder: tyro.conf.Positional[Path]  # with their .npz in it or in folders below
 

@@ -1,43 +1,42 @@
-"""Write REPORT.md, and the parts of README.md between marks, from Data/.
+"""Write REPORT.md, and the parts of README.md and docs/ between marks, from Data/.
 
-    python report.py                                             Data/ -> REPORT.md, README.md
+    python report.py                                             Data/ -> REPORT.md and pages
     python report.py --data sweep/Data --out sweep/REPORT.md     from a sweep's own folder
     python report.py --check                                     are they what Data/ gives?
 
-The claims and their rules are in claims.py; no verdict is typed by hand.
+The claims and their rules are in claims.py, findings in findings.py, the parts of pages in
+pages.py; no verdict is typed by hand.
 """
 
-import contextlib
 import json
 import os
-import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+import findings
 import intervals
+import pages
 import paper
-import settings
-import table
 import theory
 import util
-from claims import CLAIMS, FINDINGS
+from claims import CLAIMS
 from util import UserError
-from verdicts import NOT_RUN, READINGS, VERDICTS, Data, NotRun, Result
+from verdicts import NOT_RUN, READINGS, VERDICTS, Data, Result
 
 ROOT = Path(__file__).resolve().parent
 
 
 @dataclass
 class Config:
-    """Settings."""
+    """Settings. More: docs/results.md."""
 
     data: Path = ROOT / "Data"  # folder with the results; Figures/ and Networks/ are beside it
     out: Path = ROOT / "REPORT.md"  # file to write
-    readme: Path | None = None  # write its parts too; None: README.md, if `data` is Data/
+    pages: Path | None = None  # folder of README.md and docs/; none: this one, if data is Data/
     check: bool = False  # compare only
 
 
@@ -171,15 +170,6 @@ def trainings(logs: pd.DataFrame) -> str:
     )
 
 
-def findings(data: Data) -> list[str]:
-    """Sentences of `claims.FINDINGS`, those whose results are there."""
-    found = []
-    for finding in FINDINGS:
-        with contextlib.suppress(NotRun):
-            found.append(finding(data))
-    return found
-
-
 def adjusted(rows: list[Result]) -> dict[int, str]:
     """Number of each claim of the paper that compares -> its p, and that adjusted by Holm."""
     p = {row.number: row.p for row in rows if row.p is not None and not row.claim.is_check}
@@ -203,7 +193,7 @@ def report(rows: list[Result], logs: pd.DataFrame, data: Data, folder: Path) -> 
     n_net = sorted({*data.rows.groupby("condition")["run"].nunique()})
     head = INTRO.format(
         data=data.folder.name,
-        findings="\n".join(f"- {line}" for line in [*findings(data), f"**{summary(rows)}**"]),
+        findings="\n".join(f"- {line}" for line in [*findings.found(data), f"**{summary(rows)}**"]),
         t=theory.T,
         r2=theory.r2_mean(theory.T),
         n_net=" to ".join(map(str, dict.fromkeys([*n_net[:1], *n_net[-1:]]))) or "0",
@@ -216,128 +206,15 @@ def report(rows: list[Result], logs: pd.DataFrame, data: Data, folder: Path) -> 
     return "\n\n".join([head, "## Rules and measurements", *details, *tail]) + "\n"
 
 
-# ------------------------------------------------------------------ parts of README.md
-
-PAPER = {2: "clearly worse OOD than ID", 24: "high, gap to ID closed"}  # of Figure 3a, by N_task
-ARCHITECTURES = {"RNN": "RNN", "RNN, non-leaky": "NoLeak", "LSTM": "LSTM", "GPT-2": "gpt-2"}
-ENCODERS = {"ReLU": "RNN", "quadratic": "Quad"}  # name -> kind of networks
-MEASURES = {"ID": "ID", "as_released": "OOD as released", "quadrant": "OOD quadrant held out"}
-ANGLE = "angle between decoders (degrees)"
-
-
-def decoded(data: Data, kind: str, n_tasks: Sequence[int], decoder: str = "adam") -> pd.DataFrame:
-    """Rows of networks of a kind, those of `MEASURES` at the end of trials as in training."""
-    own = table.network_columns(paper.configs(kind, (2,), runs=(0,))[0])
-    of_kind = f"network == {own['network']!r} and settings == {own['settings']!r}"
-    rows = data.rows.query(f"{of_kind} and decoder == @decoder and series == ''")
-    return rows[rows["n_task"].isin(n_tasks) & rows["measure"].isin(MEASURES)]
-
-
-def summarised(rows: pd.DataFrame) -> pd.DataFrame:
-    """By N_task: networks, and 'median [quartiles]' of r2 and angle over them, splits and fits."""
-    r2 = rows.groupby(["n_task", "measure"])["r2"].agg(util.quartiles).unstack()
-    found = r2.reindex(columns=[*MEASURES]).rename(columns=MEASURES)
-    inside, ood = (rows[rows["measure"] == m].groupby("n_task") for m in ("ID", "quadrant"))
-    found.insert(0, "networks", inside["run"].nunique())
-    return found.assign(**{ANGLE: ood["angle"].agg(util.quartiles, digits=0)})
-
-
-def training(logs: pd.DataFrame, kind: str, rows: pd.DataFrame) -> str:
-    """Words about how networks of a kind were trained."""
-    runs = rows.groupby("n_task")["run"].unique()
-    names = {
-        settings.label(config): n
-        for n, own in zip(runs.index.tolist(), runs, strict=True)
-        for config in paper.configs(kind, (n,), runs=own.tolist())
-    }
-    words = []
-    logs = logs[logs["name"].isin(names) & (logs["kind"] == kind)].drop_duplicates("name")
-    for _, log in logs.groupby("path"):
-        n_tasks, how = sorted({names[name] for name in log["name"]}), log.iloc[0]
-        words.append(
-            f"{len(log)} networks (N_task {', '.join(map(str, n_tasks))}), seed {how['seed']}, "
-            f"{how['n_batch']} batches, trained as one ensemble in {how['seconds'] / 60:.0f} "
-            f"minutes on {how['machine']}"
-        )
-    if missing := len(names) - len(logs):
-        words.append(f"the log of {missing} more was not kept")
-    return "; ".join(words) or "not run yet"
-
-
-def figure_3a(data: Data, logs: pd.DataFrame) -> str:
-    """The table of Figure 3a, and a sentence about where its numbers come from."""
-    hows = {figure: results_of(data, figure) for figure in ("3a", "3a_more")}
-    figures = [figure for figure, how in hows.items() if None not in how]
-    if "3a" not in figures:
-        return "**Figure 3a, RNN.** Not run yet."
-    n_tasks = (*paper.N_TASKS, *(paper.N_TASKS_MORE if "3a_more" in figures else ()))
-    rows, ridge = (decoded(data, "RNN", n_tasks, decoder) for decoder in ("adam", "ridge"))
-    medians = rows.pivot_table("r2", "n_task", "measure", "median")
-    cells = summarised(rows).drop(columns=ANGLE)
-    cells["gap"] = (medians["ID"] - medians["quadrant"]).map("{:.3f}".format)
-    both = summarised(ridge)[["ID", "OOD quadrant held out"]].add_prefix("ridge: ")
-    cells = cells.join(both).rename_axis("N_task").reset_index()
-    cells["theory"] = f"{theory.r2_mean(theory.T):.3f}"
-    cells["paper"] = cells["N_task"].map(PAPER).fillna("")
-    seeds = listed(how["config"]["seed"] for name in figures for how in hows[name] if how)
-    text = (
-        f"**Figure 3a, RNN.** Median [quartiles] of r2 over networks, {rows['split'].nunique()} "
-        f"splits and {rows['fit'].nunique()} fits; decoder seed {seeds}. "
-        f"{training(logs, 'RNN', rows)}. Everything again: `python sweep.py {' '.join(figures)}`."
-    )
-    return f"{text}\n\n{util.markdown(cells, cells.to_numpy())}"
-
-
-def comparison(data: Data, logs: pd.DataFrame, title: str, kinds: dict[str, str]) -> str:
-    """The table of a figure that compares networks; those without data yet are named."""
-    rows = {name: decoded(data, kind, paper.N_TASKS) for name, kind in kinds.items()}
-    words = " ".join(f"{name}: {training(logs, kinds[name], rows[name])}." for name in kinds)
-    cells = pd.concat({name: summarised(own) for name, own in rows.items()})
-    cells = cells.rename_axis(["network", "N_task"]).reset_index()
-    text = f"**{title}.** Median [quartiles] of r2 and angle over networks, splits and fits."
-    return f"{text} {words}\n\n{util.markdown(cells, cells.to_numpy())}"
-
-
-def verdicts(rows: list[Result], data: Data) -> str:
-    """How many claims have which verdict, and what is not run yet."""
-    missing = ", ".join(name for name in paper.FIGURES if None in results_of(data, name))
-    words = (
-        f"{summary(rows)} (As released: by the evaluation that was released with the paper, half "
-        "of whose fits are in distribution; see [Two tests of generalisation]"
-        "(#two-tests-of-generalisation).) Each with its rule and numbers: [REPORT.md](REPORT.md)."
-    )
-    words += f" Still to be run at full scale: figures {missing}." if missing else ""
-    return textwrap.fill(words, 100)
-
-
-def readme(path: Path, rows: list[Result], logs: pd.DataFrame, data: Data) -> str:
-    """A README with its parts between marks written anew."""
-    text = path.read_text()
-    kinds = {"Figures 3b and 3c, architectures": ARCHITECTURES, "Figure S1, encoders": ENCODERS}
-    tables = [figure_3a(data, logs), *(comparison(data, logs, *each) for each in kinds.items())]
-    parts = {
-        "verdicts": verdicts(rows, data),
-        "claims": verdict_table(rows, data, path.parent),
-        "results": "\n\n".join(tables),
-        "bench": (data.folder / "bench.md").read_text().strip(),
-    }
-    for name, part in parts.items():
-        begin, end = f"<!-- {name}: written by report.py -->", f"<!-- end of {name} -->"
-        if begin not in text or end not in text:
-            raise UserError(f"{path}: the marks around the {name} are missing")
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n\n{part}\n\n{end}{rest.split(end)[1]}"
-    return text
-
-
 def main(config: Config) -> None:
     """Write or compare."""
     data = Data(config.data)
     rows, logs = [claim.result(data) for claim in CLAIMS], logs_of(data)
     texts = {config.out: report(rows, logs, data, config.out.parent)}
     is_ours = config.data.resolve() == ROOT / "Data"
-    if path := config.readme or (ROOT / "README.md" if is_ours else None):
-        texts[path] = readme(path, rows, logs, data)
+    if folder := config.pages or (ROOT if is_ours else None):
+        verdicts = [(row.claim, row.verdict) for row in rows]
+        texts |= pages.written(folder, pages.Results(data, verdicts, logs))
     for path, text in texts.items():
         if not config.check:
             util.write_atomic(path, text.encode())

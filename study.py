@@ -33,7 +33,7 @@ N_LABEL = 241  # points per factor at which true labels are worked out
 
 @dataclass
 class Config:
-    """Settings of every analysis; edit them here or override them from the shell."""
+    """Settings of every analysis; edit them here. More: docs/protocol.md."""
 
     network: tuple[str, ...]  # checkpoints of networks of one kind: files, folders, globs
     out: Path = Path("analysis")  # folder to write into

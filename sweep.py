@@ -49,7 +49,7 @@ GROUPS = ("all", "beyond")  # figures of the paper and its controls, and studies
 
 @dataclass
 class Config:
-    """Settings; edit them here or override them from the shell."""
+    """Settings; edit them here or override them from the shell. More: docs/cluster.md."""
 
     figures: tyro.conf.Positional[tuple[str, ...]] = ()  # names in paper.py, all, or beyond
     list: bool = False  # say what there is and how long the rest takes; run nothing

@@ -496,7 +496,7 @@ def make_task(config: dict[str, Any], normals_seed: int = 0) -> Any:
 
 @dataclass
 class Config:
-    """Draw one trial of a task, or of all of them."""
+    """Draw one trial of a task, or of all of them. More: docs/protocol.md."""
 
     task: str = "all"  # which class of this file
     n_task: int = 8  # number of boundaries (classification tasks)

@@ -426,7 +426,7 @@ def ceilings(config: settings.Config, correlated: bool = False) -> dict[str, flo
 
 @dataclass
 class Config:
-    """Print r2 of the best observers in every condition of paper.KINDS; held out: one quadrant."""
+    """Print r2 of the best observers in every condition of paper.KINDS. More: docs/protocol.md."""
 
     digits: int = 4  # of each number
 

@@ -34,7 +34,7 @@ from util import Interrupted, UserError
 
 @dataclass
 class Config:
-    """Settings; edit them here or override them from the shell."""
+    """Settings; edit them here or override them from the shell. More: docs/protocol.md."""
 
     # Which networks: one for every n_task and run
     network: str = "RNN"  # architecture: RNN, LSTM, GRU, gpt-2

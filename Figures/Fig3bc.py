@@ -15,7 +15,7 @@ FLOOR = 0.55
 HOW = (
     """Right, hollow: untrained. A triangle at 24 tasks: a network whose decoders fail
 in distribution too (r2 < 0); it is in no mean and not in c. """
-    + style.MEANS
+    + style.MEDIANS
 )
 
 

@@ -59,7 +59,7 @@ def draw():
         for i, name in enumerate(parts["part"]):
             row[3].bar((0, 1), shares[:, i], 0.6, shares[:, :i].sum(1), label=name, color=f"C{i}")
         row[3].set_xticks((0, 1), [f"reference:\n{name}" for name in parts["reference"]])
-        row[3].set(ylabel="mean $1 - r^2$ of Adam's decoders", xlim=(-0.5, 3.2))
+        row[3].set(ylabel="mean $1 - r^2$ of Adam's decoders", xlim=(-0.5, 4))
         for name in NAMES:
             decoder, measure = ("ridge", name) if name == "one_map" else (name, "quadrant")
             wanted = {"measure": [measure], "kind": [network], "decoder": decoder}
@@ -67,6 +67,7 @@ def draw():
                 look = {"names": {network: NAMES[name]}, "colors": {network: COLORS[name]}}
                 style.curve(row[4], rows, **look)
                 style.task_axis(row[4], rows["n_task"])
+        style.theory_line(row[4])
         row[4].set(title=network, ylabel="$r^2$", ylim=(0.4, 1))
     for ax in (*axes[0, :2], axes[0, 3], axes[0, 4]):
         ax.legend(loc="best")

@@ -26,9 +26,9 @@ def draw():
     fig, ax = style.plt.subplots(figsize=(6.4, 4))
     style.curve(ax, shown, x="corr", hue="measure", floor=FLOOR)
     for measure, some in shown.groupby("measure"):
-        tell(ax, style.of_networks(some, "corr")["mean"], style.COLORS[measure])
+        tell(ax, style.of_networks(some, "corr")["value"], style.COLORS[measure])
     if len(control):
-        ax.axhline(style.of_networks(control, "n_task")["mean"].item(), **style.CONTROL)
+        ax.axhline(style.of_networks(control, "n_task")["value"].item(), **style.CONTROL)
     if len(authors):
         perc = authors.pivot_table("value", "corr", "fit")
         low, mid, high = perc.to_numpy().T

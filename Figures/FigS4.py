@@ -46,4 +46,4 @@ def draw():
 
 
 if __name__ == "__main__":
-    style.run(draw, "FigS4", HOW + style.MEANS)
+    style.run(draw, "FigS4", HOW + style.MEDIANS)

@@ -50,4 +50,4 @@ def draw():
 
 
 if __name__ == "__main__":
-    style.run(draw, "FigS5", HOW + style.MEANS)
+    style.run(draw, "FigS5", HOW + style.MEDIANS)

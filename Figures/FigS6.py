@@ -51,8 +51,8 @@ def draw():
     return fig
 
 
-HOW = """Points and bars: mean of networks, its 95 % interval; pale: each network. Hollow: untrained
-networks, where measured. All panels have one axis."""
+HOW = """Points and bars: median of networks, its 95 % interval; pale: each network. Hollow:
+untrained networks, where measured. All panels have one axis."""
 
 if __name__ == "__main__":
     style.run(draw, "FigS6", HOW)

@@ -24,7 +24,8 @@ ROOT = FIGURES.parent
 DATA = ROOT / "Data"  # the folder in use; one on the command line takes its place
 sys.path.insert(0, str(ROOT))
 
-import paper  # noqa: E402, I001
+import intervals  # noqa: E402, I001
+import paper  # noqa: E402
 import released  # noqa: E402
 import settings  # noqa: E402
 import table  # noqa: E402
@@ -45,7 +46,7 @@ NAMES |= {"ID": "in distribution (ID)", "quadrant": "OOD, quadrant held out"}
 NAMES |= {"as_released": "OOD, as released", "theory": "optimum (band: see caption)"}
 WIDTH = 8  # inches; text of 9 points can then be read at 800 pixels
 R2 = "$r^2$ of decoded $x^*$"
-MEANS = """Points and bars: mean of networks, its 95 % interval; pale: each network, the median
+MEDIANS = """Points and bars: median of networks, its 95 % interval; pale: each network, the median
 of its fits; triangles: below the axis. As released, half of the OOD fits are in distribution.
 Green band: ceilings of a quadrant held out, from the best linear readout to an observer who
 knows the quadrant."""
@@ -190,24 +191,22 @@ def span(values: Iterable) -> str:
 
 
 def of_each(found: pd.DataFrame, by: str, value: str = "r2") -> pd.DataFrame:
-    """Each network's number, the median over its splits and fits; columns `by`, run, `value`."""
-    return found.dropna(subset=value).groupby([by, "run"])[value].median().reset_index()
+    """Each network's number, see `intervals.of_networks`; columns `by`, run, `value`."""
+    return intervals.of_networks(found.dropna(subset=value), by, column=value).reset_index()
 
 
 def of_networks(found: pd.DataFrame, by: str, value: str = "r2") -> pd.DataFrame:
-    """Mean of the networks' numbers at each value of `by`, and its 95 % bootstrap interval.
+    """Median of the networks' numbers at each value of `by`, and its 95 % bootstrap interval.
 
-    Columns mean, low and high; networks are drawn anew 2000 times, from a fixed seed.
+    Columns value, low and high, as `intervals.Estimate`.
     """
-    rows = {}
-    for key, some in of_each(found, by, value).groupby(by)[value]:
-        drawn = np.random.default_rng(0).choice(some, (2000, len(some))).mean(1)
-        rows[key] = [some.mean(), *np.percentile(drawn, (2.5, 97.5))]
-    return pd.DataFrame.from_dict(rows, "index", columns=["mean", "low", "high"])
+    each = of_each(found, by, value).groupby(by)[value]
+    rows = {key: intervals.median(some) for key, some in each}
+    return pd.DataFrame.from_dict(rows, "index", columns=intervals.Estimate._fields)
 
 
 def curve(ax, found, x="n_task", hue="kind", value="r2", floor=-np.inf, names=NAMES, **look):
-    """A line for each value of `hue`: mean of networks, its interval, and pale each network.
+    """A line for each value of `hue`: median of networks, its interval, and pale each network.
 
     Networks below `floor` are triangles there. `look` are options of lines, or functions of the
     value of `hue` that give one.
@@ -218,9 +217,9 @@ def curve(ax, found, x="n_task", hue="kind", value="r2", floor=-np.inf, names=NA
             continue
         own = {"color": color, "marker": MARKERS.get(key, "o"), "label": names.get(key, key)}
         own |= {"ls": ":" if key == "EncoderMean" else "-", "ms": 5, "lw": 1.5} | look
-        color, means, each = own["color"], of_networks(some, x, value), of_each(some, x, value)
-        ax.plot(means.index, means["mean"], **own)
-        ax.vlines(means.index, means["low"], means["high"], color, lw=1.2, alpha=0.7)
+        color, mid, each = own["color"], of_networks(some, x, value), of_each(some, x, value)
+        ax.plot(mid.index, mid["value"], **own)
+        ax.vlines(mid.index, mid["low"], mid["high"], color, lw=1.2, alpha=0.7)
         dot = {"color": color, "mew": 0, "alpha": 0.35, "ls": ""}
         inside, below = each[each[value] >= floor], each[each[value] < floor]
         ax.plot(inside[x], inside[value], "o", ms=3, **dot)
@@ -231,7 +230,7 @@ def curve(ax, found, x="n_task", hue="kind", value="r2", floor=-np.inf, names=NA
 def strips(ax: Any, groups: dict[str, pd.DataFrame], floor: float) -> None:
     """A row for each name -> rows: ID and both OOD tests, from `floor` to 1, and their ceilings.
 
-    Networks below `floor` are triangles there; a mean below it is told there.
+    Networks below `floor` are triangles there; a median below it is told there.
     """
     for i, rows in enumerate(groups.values()):
         for y, measure in zip((i - 0.25, i, i + 0.25), MEASURES, strict=True):
@@ -243,17 +242,17 @@ def strips(ax: Any, groups: dict[str, pd.DataFrame], floor: float) -> None:
             ax.vlines(best, y - 0.13, y + 0.13, lw=1.5, **green)
             if measure == "quadrant":
                 ax.fill_betweenx([y - 0.13, y + 0.13], linear, known, alpha=0.25, lw=0, **green)
-            each, ((mean, low, high),) = of_each(some, "y")["r2"], of_networks(some, "y").to_numpy()
+            each, ((mid, low, high),) = of_each(some, "y")["r2"], of_networks(some, "y").to_numpy()
             inside = each[each >= floor]
             ax.plot(inside, [y] * len(inside), "o", color=color, ms=3.5, mew=0, alpha=0.35)
             if len(inside) < len(each):
                 ax.plot([floor], [y], "<", color=color, ms=5, clip_on=False)
-            if mean < floor:
+            if mid < floor:
                 at = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
-                ax.annotate(f"mean {mean:.2g}", (floor, y), color=color, fontsize=7.5, **at)
+                ax.annotate(f"median {mid:.2g}", (floor, y), color=color, fontsize=7.5, **at)
             else:
                 ax.plot([max(low, floor), high], [y, y], color=color, lw=1.5)
-                ax.plot([mean], [y], MARKERS.get(measure, "o"), color=color, ms=5)
+                ax.plot([mid], [y], MARKERS.get(measure, "o"), color=color, ms=5)
     ax.set_yticks(range(len(groups)), groups)
     ax.tick_params(axis="y", length=0)
     ax.hlines(np.arange(len(groups) - 1) + 0.5, floor, 1, "0.9", lw=0.8, zorder=0)
@@ -372,7 +371,7 @@ def write(fig: Any, name: str, folder: Path = FIGURES, see="", how="") -> None:
 
 @dataclass
 class Config:
-    """Draw from results.csv in a folder, or from .npz in the authors' layout, and analyses."""
+    """Draw from results.csv in a folder, or from the authors' .npz. More: docs/results.md."""
 
     data: Positional[Path | None] = None  # where they are; else Data/
     out: Positional[Path | None] = None  # where the figure goes; else `data`, or else Figures/
@@ -384,7 +383,7 @@ class Config:
             raise UserError(f"{self.data}: no such folder")
 
 
-def run(draw: Callable[[], Any], name: str, how: str = MEANS) -> None:
+def run(draw: Callable[[], Any], name: str, how: str = MEDIANS) -> None:
     """Write the figure that draw() gives, of the folders on the command line, as .png and .pdf.
 
     Below it stands `how` to read it; before that, of our own data, what to see: the first line of

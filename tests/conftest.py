@@ -1,6 +1,8 @@
 """Tools for the tests: run a script as a user would, or its main in this process."""
 
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -91,3 +93,16 @@ def tiny_networks(tmp_path_factory):
     folder = tmp_path_factory.mktemp("nets")
     assert shell("train.py", *TINY, "--out", folder).returncode == 0
     return folder
+
+
+def blocks(page, language):
+    """Code blocks of a page."""
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
+    return [code for name, code in found if name == language]
+
+
+def commands(page):
+    """The commands in a page's sh blocks, as lists of words; several in a line count each."""
+    lines = "".join(blocks(page, "sh")).splitlines()
+    parts = [part for line in lines for part in re.split(r" && ", line.split(" #")[0])]
+    return [words for part in parts if (words := shlex.split(part, comments=True))]

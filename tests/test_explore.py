@@ -11,6 +11,7 @@ from conftest import ROOT, one_line, save_small
 
 import batches
 import checkpoint
+import decoders
 import explore
 import table
 import tasks
@@ -31,7 +32,7 @@ TINY = {  # every kind of network, and of trial
     "late": {"delay": 200, "decision": 200, "encode": False},
     "free": {"task": "LinearClassificationBound", "activ_enc": "Quad"},
     "lstm": {"network": "LSTM"},
-    "gru": {"network": "GRU"},
+    "gru": {"network": "GRU", "activ_enc": "Fourier"},
     "gpt": {"network": "gpt-2"},
     "deep": {"network": "gpt-2", "n_layer": 2, "n_head": 2},
 }
@@ -122,21 +123,22 @@ def test_networks_run_as_in_pytorch(open_page, nets):
 
 
 @in_browser
-def test_decoded_r2_is_that_of_generalize(open_page, script, tmp_path):
+@pytest.mark.parametrize("decoder", ["ridge", "closed_fit"])
+def test_decoded_r2_is_that_of_generalize(open_page, script, tmp_path, decoder):
     """Within the error of the page's trials; the table's number stands in the page as it is."""
     out = tmp_path / "results.csv"
-    given = "--decoder", "ridge", "--n_fit", 1, "--n_ridge", 200, "--n_test", 200, "--out", out
+    given = "--decoder", decoder, "--n_fit", 1, "--n_ridge", 200, "--n_test", 200, "--out", out
     code, _, err = script("generalize", "--networks", TRAINED, *given)
     assert code == 0, err
     page, rows = open_page(), table.read(out)
     choose(page, TRAINED.stem)
-    page.select_option("#readout", "ridge")
+    page.select_option("#readout", decoder)
     page.wait_for_function("now.score")
     for held in range(5):
         of_held = rows.query(f"measure == '{'quadrant' if held < 4 else 'ID'}'")
         right = of_held.query("split == @held % 4")["r2"].item()
         page.check(f"#held input[value='{held}']", force=True)
-        assert abs(page.evaluate("at.net.decoders.ridge.r2[at.held]") - right) < 2e-3
+        assert abs(page.evaluate("at.net.decoders[at.readout].r2[at.held]") - right) < 2e-3
         found = page.evaluate("now.score[at.held < 4 ? 'held' : 'seen'].at(-1)")
         assert 0.7 < right < 1 and 0 < found["se"] < 0.05
         assert abs(found["r2"] - right) < 5 * found["se"]
@@ -148,10 +150,14 @@ def test_decoded_r2_is_that_of_generalize(open_page, script, tmp_path):
 def test_closed_form_is_that_of_python(open_page):
     page = open_page()
     choose(page, TRAINED.stem)
-    logits = torch.linspace(-3, 4, 24)
-    task = tasks.make_task(checkpoint.load_ensemble([TRAINED])[1][0])
-    found = page.evaluate("logits => at.net.closedForm(logits, null)", logits.tolist())
-    right = explore.closed_form(logits, task.normals, task.noise_ratio)
+    logits = torch.linspace(-30, 45, 24)
+    found = page.evaluate(
+        "logits => at.net.closedForm(logits, null).map(v => v * at.net.sd(20))", logits.tolist()
+    )
+    model, configs = checkpoint.load_ensemble([TRAINED])
+    source = decoders.States(model, configs, decoders.Splits(2))
+    weight, _ = decoders.closed_map(source, configs[0])
+    right = decoders.probit(logits).double() @ weight
     np.testing.assert_allclose(found, right, rtol=1e-4)
 
 
@@ -203,7 +209,7 @@ def test_every_network_is_drawn_on_a_phone(open_page):
         assert page.evaluate("document.documentElement.scrollWidth") == 400
         closed = page.locator("#readout option[value='closed']")
         assert closed.is_disabled() == (name in ("free", RELEASED))
-        assert ("hold no readout" in page.inner_text("#reason")) == (name == RELEASED)
+        assert ("holds no readout" in page.inner_text("#reason")) == (name == RELEASED)
 
 
 def test_bad_input_is_one_clear_line(script, nets, tmp_path):

@@ -6,38 +6,15 @@ import sys
 
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, blocks, commands
 
-SSM = '''
-"""A diagonal linear state-space layer: h(t) = a h(t-1) + W u(t) + b, one a per unit."""
-
-import torch
-
-from RNN import Network, RecurrentNetwork, affine
-
-
-class SSM(RecurrentNetwork):
-    def __init__(self, n_net, n_in, n_neu):
-        Network.__init__(self, n_net, n_neu)
-        self.add_linear("inp", n_in, n_neu, "inp.{}")
-        self.add_vector("rate", n_neu, "rate")
-
-    @torch.no_grad()
-    def draw(self, net, rng):
-        self.draw_linear("inp", net, rng)
-        self.rate[net].uniform_(1, 4, generator=rng)
-
-    def drive(self, inputs):
-        return affine(inputs, self.inp_weight, self.inp_bias)
-
-    def step(self, state, drive):
-        return torch.sigmoid(self.rate) * state + drive
-'''
-FIGURE = """
+PAGE = "docs/extending.md"
+TINY = {"train.py": "--n_neu 8 --n_batch 60", "generalize.py": "--n_fit 1 --n_batch 30"}
+TINY |= {"analyze.py": "--n_trial 16 --n_start 4 --n_repeat 4 --no-pictures"}
+SMALL = """
 RUNS = (0, 1)
-SMALL = {"n_fit": 1, "n_batch": 30}
-KINDS["SSM"] = Kind((2, 3), network="SSM", n_neu=8, n_batch=200)
-FIGURES["SSM"] = Figure("a new layer", decode((2, 3), "SSM", **SMALL), script="Fig3bc")
+KINDS["SSM"].settings |= {"n_neu": 8, "n_batch": 200}
+FIGURES["SSM"].products[0].options.update({"n_fit": 1, "n_batch": 30})
 """
 
 
@@ -48,11 +25,12 @@ def tree(tmp_path_factory):
     for path in [*ROOT.glob("*.py"), *ROOT.glob("Figures/*.py")]:
         (tree / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
         shutil.copy(path, tree / path.relative_to(ROOT))
-    (tree / "ssm.py").write_text(SSM)
-    edit(tree / "model.py", '"gpt-2": GPT2}', '"gpt-2": GPT2, "SSM": SSM}')
-    edit(tree / "model.py", "\nimport tasks\n", "\nimport tasks\nfrom ssm import SSM\n")
-    with open(tree / "paper.py", "a") as file:
-        file.write(FIGURE)
+    task, network, entry, figure = blocks(PAGE, "python")
+    (tree / "ssm.py").write_text(network)
+    for name, more in (("tasks", task), ("model", entry), ("paper", figure + SMALL)):
+        text = (tree / f"{name}.py").read_text()
+        before, main, after = text.partition('if __name__ == "__main__":')
+        (tree / f"{name}.py").write_text(f"{before}{more}\n\n{main}{after}")
     return tree
 
 
@@ -70,21 +48,25 @@ def run(tree, *words):
     return found.stdout
 
 
-def test_a_network_from_outside_trains_decodes_and_is_analysed(tree):
-    run(tree, "train.py", "--network", "SSM", "--n_neu", 8, "--n_batch", 60, "--out", "nets")
-    assert (tree / "nets/SSM_nTask24_n_neu8_n_batch60_run0.pth").exists()
-    flags = "--networks", "nets", "--n_fit", 1, "--n_batch", 30
-    assert "OOD held out" in run(tree, "generalize.py", *flags)
-    assert set(pd.read_csv(tree / "nets/results.csv")["network"]) == {"SSM"}
-    few = "--n_trial", 16, "--n_start", 4, "--n_repeat", 4, "--no-pictures"
-    run(tree, "analyze.py", "--network", "nets", *few)
-    assert (tree / "analysis/spectrum.npz").exists()
+def follow(tree, name):
+    """Run the page's commands about an example at tiny size; what the last one printed."""
+    for words in commands(PAGE):
+        if {name, name.lower()} & {part for word in words for part in word.split("_")}:
+            said = run(tree, *words[1:], *TINY.get(words[1], "").split())
+    return said
 
 
-def test_a_network_from_outside_is_swept_and_drawn(tree):
-    listed = run(tree, "sweep.py", "SSM", "--list")
-    assert "0 of 4" in listed  # and a time, though nobody has timed it
-    run(tree, "sweep.py", "SSM")
+def test_a_task_of_the_page_trains_and_decodes(tree):
+    assert "OOD held out" in follow(tree, "Circles")
+    assert (tree / "circles/trial.png").exists()
+    assert set(pd.read_csv(tree / "circles/results.csv")["n_task"]) == {6}
+
+
+def test_a_network_of_the_page_goes_everywhere(tree):
+    assert "4 of 4" in follow(tree, "SSM")  # sweep.py --list comes last
+    assert (tree / "ssm/SSM_nTask24_n_neu8_n_batch60_run0.pth").exists()
+    assert set(pd.read_csv(tree / "ssm/results.csv")["network"]) == {"SSM"}
+    assert (tree / "analysis_ssm/spectrum.npz").exists()
     rows = pd.read_csv(tree / "sweep/Data/results.csv").query("measure == 'quadrant'")
     assert set(rows["network"]) == {"SSM"} and set(rows["n_task"]) == {2, 3}
     assert (tree / "sweep/Figures/Fig3bc.png").stat().st_size > 20_000

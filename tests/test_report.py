@@ -12,7 +12,9 @@ from conftest import one_line
 from scipy import stats
 
 import claims
+import findings
 import intervals
+import pages
 import paper
 import table
 import theory
@@ -362,21 +364,6 @@ def test_nothing_there_is_a_report_too(tmp_path, command):
     assert "26 not run" in text and "No logs of finished" in text
 
 
-def test_the_first_lines_are_what_a_reader_takes_home(results, tmp_path, command, data):
-    more = decoded({2: 0.5, 24: 0.9}, "EncoderMean")
-    lines = [finding(results) for finding in claims.FINDINGS]
-    assert (
-        "r2 = 0.900 [0.898, 0.902] with no network" in lines[0]
-        and "the network is better" in lines[0]
-    )
-    assert "More tasks help" in lines[1] and "Two tasks lose" in lines[1]
-    assert "Two tasks add" in claims.more_tasks(with_rows(results, more))
-    assert not command()
-    text = (tmp_path / "REPORT.md").read_text()
-    start = text.index("- Averaged over a trial")
-    assert text[start:].split("\n\n")[0].count("\n- ") == 5 and start < 200
-
-
 def test_report_and_check(data, tmp_path, command):
     assert command("--check")
     (tmp_path / "Figures").mkdir()
@@ -398,41 +385,42 @@ def test_report_and_check(data, tmp_path, command):
     assert (tmp_path / "REPORT.md").read_text() == text  # left as it was
 
 
-PARTS, RIDGE = ("verdicts", "claims", "results", "bench"), {"decoder": "ridge"}
-
-
-def test_parts_of_a_readme(data, tmp_path, command):
-    readme = tmp_path / "README.md"
-    marks = [f"<!-- {n}: written by report.py -->\n<!-- end of {n} -->" for n in PARTS]
-    readme.write_text("\n\n".join(["before", *marks, "after"]))
+def test_pages(data, tmp_path, command):
+    readme, page = tmp_path / "README.md", tmp_path / "docs/page.md"
+    page.parent.mkdir()
+    marks = [f"<!-- {n}: written by report.py -->\n<!-- end of {n} -->" for n in pages.PARTS]
+    readme.write_text("\n\n".join(["before", *marks[:2], "after"]))
+    page.write_text("\n\n".join(marks[2:]))
     (data / "bench.md").write_text("fast\n")
     log(tmp_path, "LSTM", [f"LSTM_nTask{n}_run{run}" for n in (2, 3) for run in RUNS])
-
-    def tasks():
-        assert not command("--readme", readme)
-        lines = readme.read_text().split("Figures 3b")[0].splitlines()
-        cells = [line.split("|")[1].strip() for line in lines if line.startswith("|")]
-        return cells[cells.index("N_task") + 2 :] if "N_task" in cells else []
-
-    assert tasks() == []  # no ridge decoders
-    put(data, decoded(IDEAL, **RIDGE))
-    assert tasks() == ["2", "3", "6", "12", "24"]
-    text = readme.read_text()
-    trained = "10 networks (N_task 2, 3), seed 3, 10 batches, trained as one ensemble in 120"
-    assert f"LSTM: {trained} minutes on a machine; the log of 15 more was not kept." in text
-    assert "0.965 [0.9" in text and "91 [90, 92]" in text
-    assert "fast" in text and "Still to be run at full scale: figures Controls, 2," in " ".join(
-        text.split()
-    )
-    more = {n: 0.97 for n in paper.N_TASKS_MORE}
-    put(data, decoded(more))
-    assert len(tasks()) == 5  # half made
-    put(data, decoded(more, **RIDGE))
-    assert tasks()[5:] == ["48", "96", "192"] and not command("--readme", readme, "--check")
-    text = readme.read_text()
+    put(data, decoded(IDEAL, decoder="ridge"), decoded(dict.fromkeys(IDEAL, 0.95), "EncoderMean"))
+    put(data, decoded({2: 0.81, 192: 0.94}))  # 0.80 with two tasks before
+    assert not command("--pages", tmp_path)
+    text, more = readme.read_text(), page.read_text()
     assert text.startswith("before") and text.endswith("after")
-    readme.write_text(text.replace("end of bench", ""))
-    assert "marks around the bench" in command("--readme", readme)
+    assert "r2 is 0.95 in the quadrant held out" in text and "(GPT-2)" in text
+    assert "**Few tasks spoil that form.**" in text and "r2 = 0.81" in text
+    assert "A better decoder" not in text + more  # ridge reads what Adam reads
+    assert "| reproduced (26) | OOD r2 rises with N_task.<br>" in text
+    assert "| LSTM   | 10       | 10      | 3    | 120     | a machine |" in more
+    assert "fast" in more and "| `n_neu` | 64 |" in more
+    row = next(line for line in more.splitlines() if line.startswith("| RNN     | 192 "))
+    assert "0.940 (0.938 to 0.942)" in row and row.count(" - ") == 3
+    assert not command("--pages", tmp_path, "--check")
+    readme.write_text(text.replace("r2 is 0.95", "r2 is 0.96"))
+    assert "README.md: is not what" in command("--pages", tmp_path, "--check")
+    page.write_text(more.replace("end of speed", ""))
+    assert "no page has the marks of speed" in command("--pages", tmp_path)
+    page.write_text(more.replace("speed", "sped"))
+    assert "there is no part sped" in command("--pages", tmp_path)
+
+
+def test_a_finding_that_does_not_hold_is_left_out(results):
+    results = copy.copy(results)
+    assert len(findings.found(results)) < len(findings.FINDINGS)
+    rows = decoded({24: 0.5}, "EncoderMean")
+    results.groups = {**results.groups, **dict(iter(rows.groupby(verdicts.KEYS)))}
+    assert findings.passes_without_a_network(results) == findings.IS_NOT
 
 
 def test_what_is_broken_is_one_line(data, tmp_path, command):

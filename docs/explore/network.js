@@ -4,7 +4,7 @@
 
 const sigmoid = z => 1 / (1 + Math.exp(-z));
 const FUNCTIONS = {
-  relu: z => (z > 0 ? z : 0), tanh: Math.tanh, square: z => z * z, sigmoid,
+  relu: z => (z > 0 ? z : 0), tanh: Math.tanh, square: z => z * z, cos: Math.cos,
   gelu: h => h * sigmoid(2 * Math.sqrt(2 / Math.PI) * (h + 0.044715 * h * h * h)),
 };
 
@@ -46,8 +46,8 @@ class Network {
     this.w = Object.fromEntries(Object.entries(page.weights).map(([k, v]) => [k, unpack(v)]));
     this.normals = unpack(page.normals);
     this.pca = {...page.pca, mean: unpack(page.pca.mean), axes: unpack(page.pca.axes)};
-    this.decoders = Object.fromEntries(Object.entries(page.decoders).map(
-      ([k, d]) => [k, {weight: unpack(d.weight), bias: unpack(d.bias), r2: d.r2}]));
+    this.decoders = Object.fromEntries(Object.entries(page.decoders).map(([k, d]) => [k,
+      d.weight ? {...d, weight: unpack(d.weight), bias: unpack(d.bias)} : d]));
     this.hasReadout = 'out_weight' in this.w;
     this.kind = {RNN: this.rnn, LSTM: this.lstm, GRU: this.gru, 'gpt-2': this.gpt}[this.network];
   }
@@ -60,9 +60,9 @@ class Network {
   // What the encoder makes of x.
   encode(x) {
     if (!this.squash) return x;
-    const f = FUNCTIONS[this.squash], {w} = this;
+    const {w} = this, [f, g] = this.squash.map(name => FUNCTIONS[name]);
     const first = affine(x, w.layer0_weight, w.layer0_bias).map(f);
-    const second = affine(first, w.layer1_weight, w.layer1_bias).map(f);
+    const second = affine(first, w.layer1_weight, w.layer1_bias).map(g);
     return affine(second, w.layer2_weight, w.layer2_bias);
   }
 
@@ -232,6 +232,12 @@ class Network {
     return ar && t > 1 ? (t - (t - 2) * ar) / (1 + ar) : t;
   }
 
+  // Standard deviation of that estimate, but for the channel's own ratio.
+  sd(t, sigma = this.noise.sigma) {
+    const one = sigma * (this.noise.gumbel ? Math.PI / Math.sqrt(6) : 1);
+    return one / Math.sqrt(this.worth(Math.max(t, 1)));
+  }
+
   // The best observer after t samples, its prior uniform on the square: `mean` and `sd` of what
   // they say without the prior, `guess`, the posterior mean, and `outputs`, what the network should
   // say.
@@ -244,8 +250,7 @@ class Network {
       total += weight;
       for (const k of [0, 1]) mean[k] += weight * (samples[i][k] - (gumbel ? EULER * sigma : 0));
     }
-    const scale = sigma * (gumbel ? Math.PI / Math.sqrt(6) : 1) / Math.sqrt(this.worth(t));
-    const sd = ratio.map(r => r * scale), middle = mean.map(m => m / total);
+    const sd = ratio.map(r => r * this.sd(t, sigma)), middle = mean.map(m => m / total);
     const outputs = this.idealOutputs(samples, t, middle, sd);
     return {mean: middle, sd, guess: middle.map((m, k) => posteriorMean(m, sd[k])), outputs};
   }
@@ -270,27 +275,25 @@ class Network {
   // x* read off at a moment, after t samples. `held`: quadrant the readout was fitted without, 4:
   // none. `silentTasks`: outputs that the closed form does without. null: it cannot be read off.
   decode({asked, mean}, t, {readout, held, silentTasks}) {
-    if (readout === 'closed' || readout === 'scaled') {
-      const y = this.closedForm(this.logits(asked), silentTasks), {sigma} = this.noise;
-      const late = Math.sqrt(this.worth(this.samples) / this.worth(Math.max(t, 1)));
-      const scale = readout === 'scaled' ? this.closed[held]
-        : sigma / Math.sqrt(this.worth(this.samples));
-      return y && y.map(v => v * scale * late);
+    const {weight, bias, scale} = this.decoders[readout];
+    if (scale) {
+      const y = this.closedForm(this.logits(asked), silentTasks);
+      return y && y.map(v => v * scale[held] * this.sd(t));
     }
-    const {weight, bias} = this.decoders[readout], from = readout === 'encoder' ? mean : asked;
-    const n = from.length, own = weight.subarray(2 * n * held, 2 * n * (held + 1));
+    const from = readout === 'encoder' ? mean : asked, n = from.length;
+    const own = weight.subarray(2 * n * held, 2 * n * (held + 1));
     own.shape = [n, 2];
     return [...affine(from, own, bias.subarray(2 * held, 2 * held + 2))];
   }
 
   // (C^T C)^-1 C^T Phi^-1(Y), by least squares over the tasks that are not silent; null if C has
-  // not rank 2. explore.py, closed_form.
+  // not rank 2. In units of sd; as decoders.closed_map.
   closedForm(logits, silentTasks) {
     let [aa, ab, bb, ay, by] = [0, 0, 0, 0, 0];
     logits.forEach((z, i) => {
       if (silentTasks && silentTasks.has(i)) return;
       const [a, b] = this.normal(i), {ratio} = this.noise;
-      const y = this.gain * z / PROBIT * Math.hypot(a * ratio[0], b * ratio[1]);
+      const y = probit(z) * Math.hypot(a * ratio[0], b * ratio[1]);
       aa += a * a; ab += a * b; bb += b * b; ay += a * y; by += b * y;
     });
     const det = aa * bb - ab * ab;
@@ -300,7 +303,6 @@ class Network {
 
 // ------------------------------------------------------------------ numbers
 
-let PROBIT = 1.702;  // s(z) is near Phi(z / PROBIT); the page's data have its exact value
 const EULER = 0.5772156649015329, VARIANCE = 1 / 12;
 
 // Random numbers from a seed: uniform on (0, 1), and standard normal.
@@ -323,6 +325,30 @@ function ndtr(z) {
     + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
   const upper = series * Math.exp(-x * x) / 2;
   return z > 0 ? 1 - upper : upper;
+}
+
+// Phi^-1(Y) of Y = sigmoid(logit), to 1e-8 for any logit (P. J. Acklam's rational functions).
+const MIDDLE = [
+  [-39.69683028665376, 220.9460984245205, -275.9285104469687, 138.357751867269,
+    -30.66479806614716, 2.506628277459239],
+  [-54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972,
+    -13.28068155288572, 1],
+];
+const TAIL = [
+  [-0.007784894002430293, -0.3223964580411365, -2.400758277161838, -2.549732539343734,
+    4.374664141464968, 2.938163982698783],
+  [0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416, 1],
+];
+function probit(logit) {
+  const ratio = ([top, bottom], x) => {
+    const [p, q] = [top, bottom].map(c => c.reduce((sum, each) => sum * x + each, 0));
+    return p / q;
+  };
+  const logP = -Math.log1p(Math.exp(-Math.abs(logit))) - Math.abs(logit);  // of the smaller side
+  const centre = Math.exp(logP) - 0.5;
+  const lower = logP < Math.log(0.02425) ? ratio(TAIL, Math.sqrt(-2 * logP))
+    : centre * ratio(MIDDLE, centre * centre);
+  return logit < 0 ? lower : -lower;
 }
 
 // E[x | mean] for x uniform on [-0.5, 0.5], as theory.posterior_mean.

@@ -2,14 +2,13 @@
 'use strict';
 
 const DATA = JSON.parse(document.getElementById('data').textContent), N_GRID = DATA.n_grid;
-PROBIT = DATA.probit;
 const NETWORKS = DATA.networks.map(page => new Network(page));
 const $ = id => document.getElementById(id);
 // As quadrantOf counts; also the names of their colours.
 const QUADRANTS = ['lower-left', 'upper-left', 'lower-right', 'upper-right'];
 const READOUTS = {
   adam: 'linear, Adam', ridge: 'linear, ridge',
-  closed: 'closed form', scaled: 'closed form, one scale fitted',
+  closed: 'closed form', closed_fit: 'closed form, scale fitted',
   encoder: 'no network: encoder mean',
 };
 const PER_QUADRANT = 100;  // trials of the last panel, at first and for each click
@@ -98,19 +97,14 @@ function rateMaps(moments) {
 const rateOf = (moment, unit) => (now.maps.late.has(unit) ? moment.asked : moment.rates)[unit];
 const brightness = (rate, [low, high]) => Math.min(1, Math.max(0, (rate - low) / (high - low)));
 
-// Turn so that as much of the sheet as possible is seen.
+// Turn so that the sheet hides as little of itself as possible: its points fill most cells.
 function face(places) {
-  const cross = ([a, b], [p, q]) => a * q - b * p;
+  const reach = Math.max(...places.map(p => Math.hypot(...p.map((v, k) => v - places[0][k])))) || 1;
   let most = 0;
-  for (let yaw = -3.1; yaw < 3.1; yaw += 0.2) for (const pitch of [-0.6, -0.3, 0.3, 0.6]) {
-    const seen = places.map(p => rotate(p, yaw, pitch));
-    const from = (k, m) => [0, 1].map(i => seen[m][i] - seen[k][i]);
-    let area = 0;
-    for (let k = 0; k + N_GRID + 1 < seen.length; k++) {
-      if (k % N_GRID === N_GRID - 1) continue;
-      area += Math.abs(cross(from(k, k + N_GRID + 1), from(k + 1, k + N_GRID)));
-    }
-    if (area > most) [most, at.yaw, at.pitch] = [area, yaw, pitch];
+  for (let yaw = -3.1; yaw < 3.1; yaw += 0.2) for (const pitch of [-0.7, -0.35, 0.35, 0.7]) {
+    const cells = new Set(places.map(p => rotate(p, yaw, pitch).slice(0, 2)
+      .map(v => Math.round(14 * v / reach)).join()));
+    if (cells.size > most) [most, at.yaw, at.pitch] = [cells.size, yaw, pitch];
   }
 }
 
@@ -207,11 +201,11 @@ function sayNumbers() {
   $('r2-said').textContent = !now.score ? ''
     : `After ${at.n}: ${first()} ${show(now.score.seen)} (${now.trials.length} trials)`;
   $('more').hidden = !now.score;
-  const r2 = fitted && fitted.r2[held].toFixed(3);
-  const readout = fitted
-    ? `The readout was fitted in Python with ${net.samples} samples of that noise; its r² over fresh `
-      + `trials there: ${r2} in ${some ? 'the quadrant held out' : 'all quadrants'}.`
-    : 'The closed form needs no decoder of x*: it solves the outputs for x*, given the boundaries.';
+  const made = CLOSED.includes(at.readout)
+    ? 'The closed form solves the outputs for x*, given the boundaries; its'
+    : `The readout was fitted in Python with ${net.samples} samples of that noise; its`;
+  const readout = `${made} r² over fresh trials in Python: ${fitted.r2[held].toFixed(3)} in `
+    + `${some ? 'the quadrant held out' : 'all quadrants'}.`;
   const trained = `trained with σ = ${+net.noise.sigma.toFixed(3)}`;
   $('about').textContent = `Shown: ${net.file} (${net.about.join(', ')}), ${net.n_neu} units, `
     + `${net.n_task} tasks; ${trained}. ${readout} Everything else is computed here, from the `
@@ -237,8 +231,9 @@ function saySelected() {
   if (at.task < 0 || !now.outputs[t]) { $('task-said').textContent = ''; return; }
   const output = now.outputs[t][at.task], truth = sideOf(at.task, at.x) ? 'yes' : 'no';
   const unread = CLOSED.includes(at.readout) ? '' : '; only the closed form reads it';
-  $('task-said').textContent = `Task ${at.task + 1}: ${at.silentTasks.has(at.task) ? `silenced${unread}`
-    : `${net.bound ? output.toFixed(2) : `${(100 * output).toFixed(0)} % yes`}; truth: ${truth}`}`;
+  const answer = net.bound ? output.toFixed(2) : `${(100 * output).toFixed(0)} % yes`;
+  const silenced = at.silentTasks.has(at.task) ? `silenced${unread}` : `${answer}; truth: ${truth}`;
+  $('task-said').textContent = `Task ${at.task + 1}: ${silenced}`;
 }
 
 // ------------------------------------------------------------------ settings
@@ -256,21 +251,15 @@ function setX(x) {
   compute();
 }
 
-const CLOSED = ['closed', 'scaled'];
-function whyNot(net, readout) {
-  if (readout === 'encoder') return net.decoders.encoder ? '' : 'this network has no encoder';
-  if (!CLOSED.includes(readout) || net.closed) return '';
-  if (!net.hasReadout) return 'the authors’ files hold no readout';
-  if (net.bound) return 'its outputs are sums, not probabilities';
-  return 'it needs two different boundaries';
-}
+const CLOSED = ['closed', 'closed_fit'];
+const whyNot = (net, readout) => (net.decoders[readout] || {lack: 'it has no encoder'}).lack || '';
 
 function fillReadouts() {
   const reasons = [];
   $('readout').replaceChildren(...Object.entries(READOUTS).map(([key, name]) => {
     const option = new Option(name, key), why = whyNot(at.net, key);
     option.disabled = Boolean(why);
-    if (why && key !== 'scaled') reasons.push(`${name}: ${why}.`);
+    if (why && key !== 'closed_fit') reasons.push(`${name}: ${why}.`);
     return option;
   }));
   if (whyNot(at.net, at.readout)) at.readout = 'adam';

@@ -202,7 +202,7 @@ function camera({w, h}) {
 function paintAxes({c, h}) {
   const named = [];
   [0, 1, 2].forEach(k => {
-    const unit = [0, 1, 2].map(i => Number(i === k)), [left, low] = [34, h - 30];
+    const unit = [0, 1, 2].map(i => Number(i === k)), [left, low] = [42, h - 34];
     const [x, y] = rotate(unit, yaw(), at.pitch), place = [left + 30 * x, low - 27 * y];
     line(c, [[left, low], [left + 20 * x, low - 20 * y]], colors.muted, 1);
     if (named.some(other => Math.hypot(other[0] - place[0], other[1] - place[1]) < 18)) return;
