@@ -20,7 +20,7 @@ ENCODERS = {"ReLU": "", "Fourier": "Fourier encoder, "}
 OTHERS = {"drawn": {"color": "0.6", "marker": "", "label": "network as drawn"}}
 OTHERS |= {"encoder-mean": style.CONTROL}
 OTHERS |= {"input-mean": {"color": "#e08214", "marker": "", "label": "samples averaged"}}
-HOW = """Means of networks, their 95 % intervals, and pale each network. Dashed: optimal classifier.
+HOW = """Medians of networks, 95 % intervals, and pale each network. Dashed: the optimal classifier.
 Dotted: 90 % of what can be learned. In brackets: examples to there, N_task = 24 over the encoder's
 mean, geometric mean [95 % interval]; below 1 networks need fewer; over 1000 counts as 2000."""
 
@@ -53,7 +53,7 @@ def draw():
             where = {"x": "n_example", "value": "value", "ms": 3}
             style.curve(ax, shown[shown["line"] == "trained"], hue="n_task", names=NAMES, **where)
             for other, look in OTHERS.items():
-                some = shown[shown["line"] == other].assign(n_task=24)
+                some = shown[(shown["line"] == other) & (shown["n_task"] == 24)]
                 style.curve(ax, some, hue="line", **where | look)
             ax.axhline(optimum, color=style.COLORS["theory"], ls="--", lw=1.2)
             ax.axhline(chance + 0.9 * (optimum - chance), color="0.3", ls=":", lw=1)
