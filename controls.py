@@ -38,6 +38,12 @@ class EncoderMean(Network):
         return features.cumsum(2) / n_seen
 
 
+class InputMean(EncoderMean):
+    """The samples themselves, averaged: all that is known of x* for D = 2, with no encoder."""
+
+    FIXED = {"n_neu": 2, "n_batch": 0, "encode": False, "n_dim": 2}
+
+
 class EncoderLast(EncoderMean):
     """The encoder's features of the last sample so far: no integration, no network."""
 

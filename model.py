@@ -8,13 +8,14 @@ import torch
 from torch import Generator, Tensor, nn
 
 import tasks
-from controls import EncoderLast, EncoderMean
+from controls import EncoderLast, EncoderMean, InputMean
 from RNN import GRU, LSTM, RNN, Ensemble, Network, Noise, affine, net_blocks
 from transformer import GPT2
 from util import UserError, generator
 
 NETWORKS: dict[str, type[Network]] = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU, "gpt-2": GPT2}
 NETWORKS |= {"encoder-mean": EncoderMean, "encoder-last": EncoderLast}  # controls
+NETWORKS["input-mean"] = InputMean
 NOISE_ENC = 20  # standard deviation of noise after the encoder: n_sd_in / 20
 
 

@@ -51,6 +51,7 @@ KINDS = {
     "gpt-2": Kind(N_TASKS, (9,), network="gpt-2"),
     "Quad": Kind(N_TASKS, activ_enc="Quad"),
     "EncoderMean": Kind(N_TASKS, n_run=10, network="encoder-mean"),
+    "InputMean": Kind(N_TASKS, network="input-mean"),
     "EncoderLast": Kind((24,), network="encoder-last"),
     "Untrained_RNN": Kind((24,), n_batch=0),
     "Untrained_NoLeak": Kind((24,), n_batch=0, leaky=False),
@@ -106,7 +107,7 @@ for _encoder in ENCODERS:
 
 @dataclass(frozen=True)
 class Product:
-    """What a script measures: generalize, sparsity, optimality, analyze, analyze_..."""
+    """What a script measures: generalize, sparsity, optimality, few_shot, analyze, analyze_..."""
 
     script: str
     networks: tuple[tuple[str, tuple[int, ...]], ...]  # kind, n_tasks
@@ -128,6 +129,7 @@ def measure(
 decode = functools.partial(measure, "generalize")  # r2 of x*, angles, abstraction measures
 sparse = functools.partial(measure, "sparsity")  # lifetime sparseness and share of active units
 optimal = functools.partial(measure, "optimality")  # accuracy, loss, calibration, theorem
+learn = functools.partial(measure, "few_shot")  # new tasks from few examples
 
 
 def analyze(n_task: int, kind: str) -> Product:
@@ -247,6 +249,12 @@ MIXING = (
     decode(N_TASKS_FEW, "RNN", "LSTM", "gpt-2", "EncoderMean"),
     decode(N_TASKS_FEW, "RNN", "LSTM", "gpt-2", "EncoderMean", decoder="ridge"),
 )
+FEW_SHOT = (
+    learn(N_TASKS_FEW, *MIXED, "EncoderMean", "InputMean"),
+    learn((24,), *(f"Untrained_{name}" for name in MIXED)),
+    *(learn(N_TASKS_FEW, f"{name}_{STANDARD_MIX}") for name in (*MIXED, "EncoderMean")),
+    learn((24,), *(f"Untrained_{name}_{STANDARD_MIX}" for name in MIXED)),
+)
 FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this order
     "3a": Figure("r2 against N_task, ID and OOD, RNN", FIG3A, RIDGE, MEAN),
     "3bc": Figure("OOD r2 and angle between decoders, four architectures", ALL, MEAN),
@@ -274,6 +282,7 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
     "S6b": Figure("sparseness by D, RNN and GPT-2", sparse(N_TASKS_DIM, *EVERY_D), script="FigS6"),
     "3a_more": Figure("Figure 3a at N_task 48, 96, 192", *MORE, script="Fig3a"),
     "Mixing": Figure("is the linear code made, or inherited?", *MIXING, group="beyond"),
+    "FewShot": Figure("new tasks from few examples", *FEW_SHOT, group="beyond"),
 }
 ALIASES = {"3b": "3bc", "3c": "3bc", "3b,c": "3bc", "S12": "5b", "S3": "S3b", "S5c": "S5"}
 ALIASES |= {"controls": "Controls", "noise": "Noise", "context": "Context", "time": "Time"}

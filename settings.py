@@ -92,8 +92,11 @@ _SEARCH |= {"tol_fixed": 1e-8, "tol_slow": 0.05, "tol_unique": (1e-6, 1e-3, 0.1)
 _SEARCH |= {"n_free": 100, "nudge": 0.01, "n_near": 10}
 _ADAM = {"n_batch": "paper", "batch_sz": 16, "lr": 3e-3}
 _TRIALS = {"n_test": 640, "n_ridge": 1024, "split_var": None, "step": (), "stimulus": ()}
+_FEW_SHOT: Config = {"n_example": (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)}
+_FEW_SHOT |= {"n_boundary": 20, "offset": 0.1, "C": 100.0, "n_test": 2000}
 MEASUREMENTS: dict[str, Config] = {
     "generalize": {"decoder": "adam", "n_fit": 5, **_ADAM, **_TRIALS, "seed": 0},
+    "few_shot": {**_FEW_SHOT, "seed": 0},
     "optimality": {"n_trial": 4000, "stimulus": (), "n_bin": 20, "seed": 0},
     "sparsity": {"n_stimulus": 1000, "confidence": 0.95, "seed": 0},
     "analyze": {**_ANALYSIS, **_SEARCH},

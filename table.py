@@ -9,8 +9,8 @@ A row is one number of one decoder, or of one network:
     measure     of x*: ID, quadrant, as_released, split_var, one_map (the ID decoder tested in one
                 quadrant), with r2 and the angle between decoders of the two factors (D > 2: an
                 angle for each pair, in rows `angles`); of the representation: ccgp, parallelism,
-                and their chance; sparsity, active, dead; of
-                outputs: those of optimality.py
+                and their chance; sparsity, active, dead; of outputs: those of optimality.py; in new
+                tasks: those of few_shot.py, accuracy and examples to 90 % of what can be learned
     decoder     adam, ridge, closed, closed_fit, closed_clip, closed_fit_clip
     series      '' at the last step of trials as in training; 'step' or 'stimulus' where several
                 were measured; 'split_var0' where one sign of factor 0 was held out
@@ -18,6 +18,7 @@ A row is one number of one decoder, or of one network:
     sigma       of white Gaussian input noise; empty for other noise
     split, fit, factor   which test, which repetition, which factor or pair '1-2'
     r2, angle, value     the number: r2, degrees, or that of any other measure
+    n_example   labelled trials that a new task was learned from; older tables lack this column
 Recordings (`abstraction.py`) are the network 'recording', without n_task and run; their r2 and
 angle have chance too: ID_chance, quadrant_chance, angles_chance, and these with _5 and _95.
 `read` adds a column for every setting of a network, so that rows are found by value.
@@ -47,22 +48,28 @@ from util import UserError
 NUMBERS = ["r2", "angle", "value"]
 COLUMNS = ["condition", "network", "n_dim", "n_task", "run", "settings", "measure", "decoder"]
 COLUMNS += ["series", "step", "stimulus", "t", "sigma", "split", "fit", "factor", *NUMBERS]
+COLUMNS += ["n_example"]  # the last: lines of older tables end before it
 ENTRY = ["condition", "script", "decoder", "series"]
 SPARSITY = ("sparsity", "active", "dead")  # measures of sparsity.py
 OPTIMALITY = (  # of optimality.py
     *("accuracy", "accuracy_optimal", "cross_entropy", "cross_entropy_optimal"),
     *("calibration", "calibration_slope", "logit_slope", "logit_r2"),
 )
-SCRIPTS = {"sparsity": SPARSITY, "optimality": OPTIMALITY}  # all others are generalize.py's
+FEW_SHOT = (  # of few_shot.py
+    *("few_shot", "few_shot_quadrant", "few_shot_90", "few_shot_quadrant_90"),
+    *("few_shot_optimum", "few_shot_chance"),
+)
+SCRIPTS = {"sparsity": SPARSITY, "optimality": OPTIMALITY, "few_shot": FEW_SHOT}  # else: generalize
 WORDS = ("condition", "network", "settings", "measure", "decoder", "series", "factor")
 SINGLE = ("r2", "angle")  # kept in single precision, as they were computed
-WHOLE = ("n_dim", "n_task", "run", "step", "stimulus", "t", "split", "fit")
+WHOLE = ("n_dim", "n_task", "run", "step", "stimulus", "t", "split", "fit", "n_example")
 AXES = {  # measured array -> column for its numbers, and its axes after (time, net)
     "r_sq": ("r2", "split", "fit"),
     "angles": ("angle", "split", "fit", "factor"),  # a pair of factors
     **dict.fromkeys(("ccgp", "parallelism"), ("value", "fit", "factor")),
     **dict.fromkeys(("ccgp_chance", "parallelism_chance"), ("value", "factor", "measure")),
-    **dict.fromkeys(SPARSITY + OPTIMALITY, ("value",)),
+    **dict.fromkeys(SPARSITY + OPTIMALITY + FEW_SHOT, ("value",)),
+    **dict.fromkeys(FEW_SHOT[:2], ("value", "n_example")),
 }
 
 
@@ -231,6 +238,8 @@ def _load(path: Path, strict: bool = False) -> tuple[dict[str, list[str]], dict[
 def _grouped(text: str) -> dict[str, list[str]]:
     """Lines of a table by entry."""
     header, *lines = text.splitlines() or [""]
+    if header == ",".join(COLUMNS[:-1]):
+        header, lines = ",".join(COLUMNS), [f"{line}," for line in lines]
     if header != ",".join(COLUMNS):
         raise ValueError(f"its columns are {header[:200]}")
     entries: dict[str, list[str]] = {}
@@ -256,6 +265,7 @@ def _known(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _sum(lines: list[str]) -> str:
+    lines = [line.removesuffix(",") for line in lines]  # the same with no last column, and empty
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

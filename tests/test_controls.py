@@ -9,10 +9,13 @@ import encoders
 import tasks
 from checkpoint import load_ensemble
 
+TIMES = {"fixation": 200, "delay": 100, "stimulus": 500}
 
-@pytest.mark.parametrize("network", ["encoder-mean", "encoder-last"])
+
+@pytest.mark.parametrize("network", ["encoder-mean", "encoder-last", "input-mean"])
 def test_controls_are_the_encoders_features_over_the_stimulus(network):
-    trainer = make((2, 5), n_neu=40, network=network, fixation=200, delay=100, stimulus=500)
+    n_neu = 2 if network == "input-mean" else 40
+    trainer = make((2, 5), network=network, n_neu=n_neu, **TIMES)
     inputs = trials(trainer)
     states = trainer.model.represent(inputs)
     features = trainer.model.encoder(inputs)[..., 1:]
@@ -20,7 +23,7 @@ def test_controls_are_the_encoders_features_over_the_stimulus(network):
         seen = features[:, :, 2 : min(t + 1, 7)]  # 2 steps of fixation, 5 of stimulus
         if t < 2:
             assert not states[:, :, t].any() or network == "encoder-last"
-        elif network == "encoder-mean":
+        elif network.endswith("mean"):
             assert torch.allclose(states[:, :, t], seen.mean(2), atol=1e-5)
         else:
             assert torch.equal(states[:, :, t], seen[:, :, -1])

@@ -26,6 +26,7 @@ READOUTS = ("RNN_nTask24_readouts", "RNN_nTask6_readouts")
 ANALYSES = ("Fig2", "Fig4", "FigS2", "FigS4", "FigS5", "FigS11")  # draw what analyze.py found
 QUADRANT = style.NAMES["quadrant"]
 FIG3A = ("RNN", (2, 3, 24))
+LEARNERS = ("RNN", "EncoderMean", "InputMean")
 SOME = {  # a part of what the figure shows, and what it has to say on the rest
     "Fig3a": ([FIG3A, ("EncoderMean", (2, 3, 24))], "no data yet"),
     "Fig3bc": ([FIG3A, ("NoLeak", (2, 24))], "no kind LSTM"),
@@ -34,6 +35,7 @@ SOME = {  # a part of what the figure shows, and what it has to say on the rest
     "Fig5c": ([FIG3A, ("Noise1", (3, 24)), ("Noise6", (3, 24))], "no n_sd_in 3"),
     "FigContext": ([FIG3A, ("Context", (1,))], "no kind Untrained_RNN"),
     "FigControls": ([FIG3A, ("EncoderMean", (24,)), ("Grid", (24,))], "no kind LSTM"),
+    "FigFewShot": ([(kind, (2, 24), "few_shot") for kind in LEARNERS], "no activ_enc Fourier"),
     "FigNoise": ([FIG3A, ("Anisot", (24,)), ("NoiseEnc", (24,))], "no kind Gumbel"),
     "FigOptimal": (
         [FIG3A, ("RNN", (2, 24), "optimality"), ("Noise6", (24,), "optimality")],
@@ -55,6 +57,10 @@ def made_up(kind, n_tasks, series="", moments=(22,), measures=style.MEASURES, **
             names = ("sparsity", "active") if series == "sparsity" else table.OPTIMALITY
             values = {"measure": names, "value": rng.uniform(0.05, 0.95, len(names))}
             some = pd.DataFrame(values).assign(decoder="", series="", t=20)
+        elif series == "few_shot":
+            axes = {"measure": table.FEW_SHOT, "n_example": (1, 10, 100)}
+            some = table.tidy(rng.uniform(0.4, 0.9, (6, 3)), "value", **axes)
+            some = some.assign(decoder="", series="")
         else:
             axes = {series or "step": moments, "measure": measures, "split": range(4)}
             axes["fit"] = 0, 1

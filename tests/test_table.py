@@ -84,6 +84,17 @@ def test_processes_take_turns(tmp_path):
     assert not list(tmp_path.glob("*.partial")) and len(table.about(out)) == 8
 
 
+def test_a_table_without_the_last_column_is_read_and_added_to(tmp_path):
+    out = tmp_path / "results.csv"
+    table.put(out, *sparseness(2, 50.0))
+    before, lines = table.read(out), out.read_text().splitlines()
+    assert lines[0].endswith(",n_example") and all(line.endswith(",") for line in lines[1:])
+    out.write_text("".join(f"{line.rpartition(',')[0]}\n" for line in lines))
+    pd.testing.assert_frame_equal(table.read(out), before)
+    table.put(out, *sparseness(3, 60.0))
+    assert out.read_text().splitlines()[:3] == lines and len(table.about(out, strict=True)) == 2
+
+
 def test_a_table_that_is_broken_or_changed_by_hand_is_one_line(tmp_path):
     out = tmp_path / "results.csv"
     with pytest.raises(UserError, match="no such file"):
