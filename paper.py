@@ -92,7 +92,7 @@ for _encoder in ENCODERS:
 
 @dataclass(frozen=True)
 class Product:
-    """What a script measures: generalize, sparsity, analyze or analyze_transformer."""
+    """What a script measures: generalize, sparsity, causal, analyze or analyze_transformer."""
 
     script: str
     networks: tuple[tuple[str, tuple[int, ...]], ...]  # kind, n_tasks
@@ -189,6 +189,7 @@ MIXING = (
     decode(N_TASKS_FEW, "RNN", "LSTM", "gpt-2", "EncoderMean"),
     decode(N_TASKS_FEW, "RNN", "LSTM", "gpt-2", "EncoderMean", decoder="ridge"),
 )
+CAUSAL = measure("causal", N_TASKS_FEW, *MIXED)
 FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this order
     "3a": Figure("r2 against N_task, ID and OOD, RNN", FIG3A, RIDGE),
     "3bc": Figure("OOD r2 and angle between decoders, four architectures", ALL),
@@ -211,6 +212,7 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
     "S6b": Figure("sparseness by D, RNN and GPT-2", sparse(N_TASKS_DIM, *EVERY_D), script="FigS6"),
     "3a_more": Figure("Figure 3a at N_task 48, 96, 192", *MORE, script="Fig3a"),
     "Mixing": Figure("is the linear code made, or inherited?", *MIXING, group="beyond"),
+    "Causal": Figure("is the linear code used?", CAUSAL, group="beyond"),
 }
 ALIASES = {"3b": "3bc", "3c": "3bc", "3b,c": "3bc", "S12": "5b", "S3": "S3b", "S5c": "S5"}
 ALIASES |= {"controls": "Controls", "noise": "Noise", "context": "Context", "time": "Time"}

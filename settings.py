@@ -95,6 +95,8 @@ _TRIALS = {"n_test": 640, "n_ridge": 1024, "split_var": None, "step": (), "stimu
 MEASUREMENTS: dict[str, Config] = {
     "generalize": {"decoder": "adam", "n_fit": 5, **_ADAM, **_TRIALS, "seed": 0},
     "sparsity": {"n_stimulus": 1000, "confidence": 0.95, "seed": 0},
+    "causal": {"n_seen": (10, 20), "size": 0.1, "within": 2.0, "n_fit": 2048, "n_trial": 1024}
+    | {"n_silenced": 256, "seed": 0},
     "analyze": {**_ANALYSIS, **_SEARCH},
     "analyze_transformer": _ANALYSIS,
 }

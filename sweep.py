@@ -87,6 +87,7 @@ QUICK: dict[str, dict[str, Any]] = {  # settings with --quick
     "gpt-2": {"n_batch": 500},
     "generalize": {"n_fit": 2, "n_batch": 400, "n_test": 640},
     "sparsity": {"n_stimulus": 200},
+    "causal": {"n_fit": 512, "n_trial": 256, "n_silenced": 64},
     "analyze": {"n_start": 32, "n_repeat": 8, "n_trial": 64},
     "analyze_transformer": {"n_trial": 64},
 }
@@ -95,6 +96,7 @@ ASIDE: dict[str, dict[str, Any]] = {  # settings that change no result, said all
     "train": {"only": (), "autocorr": False, "device": "auto", "workers": 0},
     "generalize": {**NPZ_ONLY, "assume": (), "save_decoders": True, "device": "auto"},
     "sparsity": {"assume": ()},
+    "causal": {},
     "analyze": {"assume": (), "pictures": False},
     "analyze_transformer": {"assume": (), "pictures": False},
 }

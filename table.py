@@ -8,13 +8,15 @@ A row is one number of one decoder, or of one network:
     settings    in what it differs from the paper's: 'task=LinearClassificationCorr corr=0.4'
     measure     of x*: ID, quadrant, as_released, split_var, with r2 and the angle between decoders
                 of the two factors (D > 2: an angle for each pair, in rows `angles`); of the
-                representation: ccgp, parallelism, and their chance; sparsity, active, dead
+                representation: ccgp, parallelism, and their chance; sparsity, active, dead; of
+                its use: shift_slope, shift_size, silenced_accuracy and others, see causal.py
     decoder     adam, ridge
     series      '' at the last step of trials as in training; 'step' or 'stimulus' where several
                 were measured; 'split_var0' where one sign of factor 0 was held out
     step, stimulus, t    after how many steps; length of the stimulus in ms; samples seen by then
     sigma       of white Gaussian input noise; empty for other noise
-    split, fit, factor   which test, which repetition, which factor or pair '1-2'
+    split, fit, factor   which test, which repetition, which factor or pair '1-2'; of causal.py:
+                which unit is silenced, `fit`, or along which direction is shifted, `factor`
     r2, angle, value     the number: r2, degrees, or that of any other measure
 `read` adds a column for every setting of a network, so that rows are found by value.
 
@@ -44,7 +46,10 @@ NUMBERS = ["r2", "angle", "value"]
 COLUMNS = ["condition", "network", "n_dim", "n_task", "run", "settings", "measure", "decoder"]
 COLUMNS += ["series", "step", "stimulus", "t", "sigma", "split", "fit", "factor", *NUMBERS]
 ENTRY = ["condition", "script", "decoder", "series"]
-SPARSITY = ("sparsity", "active", "dead")  # measures of sparsity.py; all others are generalize.py's
+SPARSITY = ("sparsity", "active", "dead")  # measures of sparsity.py
+SHIFTS, SILENCED = ("shift_slope", "shift_size"), ("silenced_accuracy", "silenced_shift")
+CAUSAL = (*SHIFTS, "intact_accuracy", *SILENCED)  # of causal.py; all others are generalize.py's
+DIRECTIONS = ["evidence", "encoding", "decoder", "random", "unread"]  # of shifts, see causal.py
 WORDS = ("condition", "network", "settings", "measure", "decoder", "series", "factor")
 SINGLE = ("r2", "angle")  # kept in single precision, as they were computed
 WHOLE = ("n_dim", "n_task", "run", "step", "stimulus", "t", "split", "fit")
@@ -53,7 +58,9 @@ AXES = {  # measured array -> column for its numbers, and its axes after (time, 
     "angles": ("angle", "split", "fit", "factor"),  # a pair of factors
     **dict.fromkeys(("ccgp", "parallelism"), ("value", "fit", "factor")),
     **dict.fromkeys(("ccgp_chance", "parallelism_chance"), ("value", "factor", "measure")),
-    **dict.fromkeys(SPARSITY, ("value",)),
+    **dict.fromkeys((*SPARSITY, "intact_accuracy"), ("value",)),
+    **dict.fromkeys(SHIFTS, ("value", "factor")),  # a direction
+    **dict.fromkeys(SILENCED, ("value", "fit")),  # a unit
 }
 
 
@@ -106,7 +113,7 @@ def rows_of(
     for name in [name for name in AXES if name in arrays]:
         values, (column, *last) = arrays[name], AXES[name]
         labels: dict[str, Any] = {"measure": [name, f"{name}_5", f"{name}_95"]}
-        labels["factor"] = ["1", "2"]
+        labels["factor"] = DIRECTIONS if name in SHIFTS else ["1", "2"]
         one: dict[str, Any] = {"measure": name}  # of all these rows
         if name == "r_sq":
             one = {"measure": measure, "factor": "1-2" if n_dim == 2 else ""}
@@ -223,7 +230,8 @@ def _grouped(text: str) -> dict[str, list[str]]:
     entries: dict[str, list[str]] = {}
     for line in lines:
         condition, *_, measure, decoder, series = line.split(",", 9)[:9]
-        script = "sparsity" if measure in SPARSITY else "generalize"
+        script = "causal" if measure in CAUSAL else "generalize"
+        script = "sparsity" if measure in SPARSITY else script
         entries.setdefault(key_of(condition, script, decoder, series), []).append(line)
     return entries
 
