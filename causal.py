@@ -25,11 +25,13 @@ perceptron, where t = T. All directions are shifts by `size` in one factor, of t
 - random: Gaussian, another one for each trial; the decoder reads something of it.
 - unread: the difference of another trial's state from the mean, less what the decoder reads of it:
   states do vary in this direction, and a network that uses the code alone ignores it.
+- natural: the same at its own length, that at which states vary; there a shift as long as that of
+  `encoding` can lead several times farther than any state goes.
 
 `shift_slope` is the slope of the outputs' movement on the theorem's, through 0, and `shift_size`
 the root mean square of the movement over that of the theorem's: both 1 along the code, 0 across
-it. (slope / size)^2 is the share of the movement that the theorem explains. For random and unread
-the theorem is that of the shift whose length they have. The decoder is ridge, of mu rather than of
+it. (slope / size)^2 is the share of the movement that the theorem explains. For the last three the
+theorem is that of `encoding`. The decoder is ridge, of mu rather than of
 x*: mu is what the theorem speaks of, and a decoder of x* shrinks it towards 0.
 
 A silenced unit is 0 after every step (GPT-2: a channel of the stream above). `silenced_accuracy` is
@@ -212,17 +214,21 @@ def fitted(nets: Networks, n_seen: int) -> dict[str, Tensor]:
     return fit(*(torch.cat(each, 1) for each in zip(*both, strict=True)))
 
 
-def pushes(own: dict[str, Tensor], factor: int, noise: Tensor, start: int) -> dict[str, Tensor]:
-    """Shifts by 1 in a factor: of states, (net, trial or 1, n_state), by direction; evidence: 1.
+def pushes(
+    own: dict[str, Tensor], size: float, factor: int, noise: Tensor, start: int
+) -> dict[str, Tensor]:
+    """Shifts by `size` in a factor: of states, (net, trial or 1, n_state), by direction.
 
-    noise (net, trial, n_state): standard normal; start: number of the first of these trials.
+    That of evidence is `size`. noise (net, trial, n_state): standard normal; start: number of the
+    first of these trials.
     """
-    along = own["encoding"][:, factor, None]
+    along, away = (size * own[name][:, factor, None] for name in ("encoding", "decoder"))
     others = (start + torch.arange(noise.shape[1])) % own["unread"].shape[1]
-    across, length = {"random": noise, "unread": own["unread"][:, others]}, along.norm(dim=2)
-    across = {k: v / v.norm(dim=2, keepdim=True) * length[..., None] for k, v in across.items()}
-    fixed = {"evidence": torch.ones(()), "encoding": along}
-    return {**fixed, "decoder": own["decoder"][:, factor, None], **across}
+    unread, length = own["unread"][:, others], along.norm(dim=2, keepdim=True)
+    across = {"random": noise, "unread": unread}
+    across = {k: v / v.norm(dim=2, keepdim=True) * length for k, v in across.items()}
+    every = {"evidence": torch.tensor(size), "encoding": along, "decoder": away}
+    return {**every, **across, "natural": unread}
 
 
 # ------------------------------------------------------------------ shifts and silencing
@@ -259,8 +265,8 @@ def shifts(nets: Networks, n_seen: int) -> dict[str, np.ndarray]:
         shape = inputs.shape[1], own["weight"].shape[1]
         noise = torch.stack([torch.randn(shape, generator=g) for g in rngs])
         for factor, sign in itertools.product(range(nets.task.n_dim), (-1, 1)):
-            push = pushes(own, factor, noise, part * AT_ONCE)
-            push = {name: sign * config.size * push[name] for name in DIRECTIONS}
+            push = pushes(own, config.size, factor, noise, part * AT_ONCE)
+            push = {name: sign * by for name, by in push.items()}
             after = shifted(nets, inputs, n_seen, factor, push)
             theirs = gain * n_seen / nets.T * sign * config.size * normals[:, None, :, factor]
             near = nets.known[:, None] & (abs(z) < config.within)
