@@ -382,7 +382,7 @@ def made(data: Data, test: str) -> list[Part]:
     Encoder of Fourier features of length scale 0.12, N_task 24: a network's OOD r2 is higher than
     that of its own encoder's features, averaged over the stimulus. RNN, and LSTM and GPT where they
     are there. The interval is that of the differences."""
-    average, found = data.medians(test, f"EncoderMean_{paper.STANDARD_MIX}"), []
+    average, found = data.medians(test, f"EncoderMean_{paper.STANDARD_MIX}"), list[Part]()
     for name, kind in KINDS.items():
         if kind in paper.MIXED:
             with contextlib.suppress(*((NotRun,) if found else ())):

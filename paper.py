@@ -255,6 +255,7 @@ FEW_SHOT = (
     *(learn(N_TASKS_FEW, f"{name}_{STANDARD_MIX}") for name in (*MIXED, "EncoderMean")),
     learn((24,), *(f"Untrained_{name}_{STANDARD_MIX}" for name in MIXED)),
 )
+CAUSAL = measure("causal", N_TASKS_FEW, *MIXED)
 FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this order
     "3a": Figure("r2 against N_task, ID and OOD, RNN", FIG3A, RIDGE, MEAN),
     "3bc": Figure("OOD r2 and angle between decoders, four architectures", ALL, MEAN),
@@ -283,6 +284,7 @@ FIGURES = {  # cheapest and most important first; `sweep.py all` goes in this or
     "3a_more": Figure("Figure 3a at N_task 48, 96, 192", *MORE, script="Fig3a"),
     "Mixing": Figure("is the linear code made, or inherited?", *MIXING, group="beyond"),
     "FewShot": Figure("new tasks from few examples", *FEW_SHOT, group="beyond"),
+    "Causal": Figure("is the linear code used?", CAUSAL, group="beyond"),
 }
 ALIASES = {"3b": "3bc", "3c": "3bc", "3b,c": "3bc", "S12": "5b", "S3": "S3b", "S5c": "S5"}
 ALIASES |= {"controls": "Controls", "noise": "Noise", "context": "Context", "time": "Time"}

@@ -99,6 +99,8 @@ MEASUREMENTS: dict[str, Config] = {
     "few_shot": {**_FEW_SHOT, "seed": 0},
     "optimality": {"n_trial": 4000, "stimulus": (), "n_bin": 20, "seed": 0},
     "sparsity": {"n_stimulus": 1000, "confidence": 0.95, "seed": 0},
+    "causal": {"n_seen": (10, 20), "size": 0.1, "within": 2.0, "n_fit": 2048, "n_trial": 1024}
+    | {"n_silenced": 256, "seed": 0},
     "analyze": {**_ANALYSIS, **_SEARCH},
     "analyze_transformer": _ANALYSIS,
     "analyze_readouts": {"n_step": 32000, "n_trial": 4096, "seed": 0},

@@ -10,13 +10,15 @@ A row is one number of one decoder, or of one network:
                 quadrant), with r2 and the angle between decoders of the two factors (D > 2: an
                 angle for each pair, in rows `angles`); of the representation: ccgp, parallelism,
                 and their chance; sparsity, active, dead; of outputs: those of optimality.py; in new
-                tasks: those of few_shot.py, accuracy and examples to 90 % of what can be learned
+                tasks: those of few_shot.py, accuracy and examples to 90 % of what can be learned;
+                of its use: those of causal.py, shift_slope, silenced_accuracy and others
     decoder     adam, ridge, closed, closed_fit, closed_clip, closed_fit_clip
     series      '' at the last step of trials as in training; 'step' or 'stimulus' where several
                 were measured; 'split_var0' where one sign of factor 0 was held out
     step, stimulus, t    after how many steps; length of the stimulus in ms; samples seen by then
     sigma       of white Gaussian input noise; empty for other noise
-    split, fit, factor   which test, which repetition, which factor or pair '1-2'
+    split, fit, factor   which test, which repetition, which factor or pair '1-2'; of causal.py:
+                which unit is silenced, `fit`, or along which direction is shifted, `factor`
     r2, angle, value     the number: r2, degrees, or that of any other measure
     n_example   labelled trials that a new task was learned from; older tables lack this column
 Recordings (`abstraction.py`) are the network 'recording', without n_task and run; their r2 and
@@ -59,7 +61,11 @@ FEW_SHOT = (  # of few_shot.py
     *("few_shot", "few_shot_quadrant", "few_shot_90", "few_shot_quadrant_90"),
     *("few_shot_optimum", "few_shot_chance"),
 )
-SCRIPTS = {"sparsity": SPARSITY, "optimality": OPTIMALITY, "few_shot": FEW_SHOT}  # else: generalize
+SHIFTS, SILENCED = ("shift_slope", "shift_size"), ("silenced_accuracy", "silenced_shift")
+CAUSAL = (*SHIFTS, "intact_accuracy", *SILENCED)  # of causal.py
+DIRECTIONS = ["evidence", "encoding", "decoder", "random", "unread", "natural"]  # see causal.py
+SCRIPTS = {"sparsity": SPARSITY, "optimality": OPTIMALITY, "few_shot": FEW_SHOT}
+SCRIPTS["causal"] = CAUSAL  # all other measures are generalize.py's
 WORDS = ("condition", "network", "settings", "measure", "decoder", "series", "factor")
 SINGLE = ("r2", "angle")  # kept in single precision, as they were computed
 WHOLE = ("n_dim", "n_task", "run", "step", "stimulus", "t", "split", "fit", "n_example")
@@ -70,6 +76,9 @@ AXES = {  # measured array -> column for its numbers, and its axes after (time, 
     **dict.fromkeys(("ccgp_chance", "parallelism_chance"), ("value", "factor", "measure")),
     **dict.fromkeys(SPARSITY + OPTIMALITY + FEW_SHOT, ("value",)),
     **dict.fromkeys(FEW_SHOT[:2], ("value", "n_example")),
+    "intact_accuracy": ("value",),
+    **dict.fromkeys(SHIFTS, ("value", "factor")),  # a direction
+    **dict.fromkeys(SILENCED, ("value", "fit")),  # a unit
 }
 
 
@@ -122,7 +131,7 @@ def rows_of(
     for name in [name for name in AXES if name in arrays]:
         values, (column, *last) = arrays[name], AXES[name]
         labels: dict[str, Any] = {"measure": [name, f"{name}_5", f"{name}_95"]}
-        labels["factor"] = ["1", "2"]
+        labels["factor"] = DIRECTIONS if name in SHIFTS else ["1", "2"]
         one: dict[str, Any] = {"measure": name}  # of all these rows
         if name == "r_sq":
             one = {"measure": measure, "factor": "1-2" if n_dim == 2 else ""}

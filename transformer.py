@@ -94,7 +94,14 @@ class GPT2(Network):
         return {name: dropout_mask(s, self.dropout, generators) for name, s in shapes.items()}
 
     def forward(
-        self, inputs, input_mask=None, attention_mask=None, residual_mask=None, end=False, seen=None
+        self,
+        inputs,
+        input_mask=None,
+        attention_mask=None,
+        residual_mask=None,
+        end=False,
+        seen=None,
+        change=None,
     ):
         """Representation (net, trial, time, unit) for inputs (net, trial, time, channel).
 
@@ -104,6 +111,8 @@ class GPT2(Network):
             residual_mask: (net, 2 layer, trial, time, unit).
             end: give the last step alone; not with masks.
             seen: list that every block adds its queries, keys and values to, see `attend`.
+            change: gets the residual stream (net, trial, time, unit) between attention and
+                perceptron of the top block, and gives what takes its place.
         """
         x, masks = self.linear("project", inputs), iter(())
         if input_mask is not None:
@@ -114,6 +123,7 @@ class GPT2(Network):
             attended = self.attend(layer, self.norm(f"h{layer}_ln1", x), mask, at_end, seen)
             x = x[:, :, -1:] if at_end else x
             x = residual(x, self.linear(f"h{layer}_attn_out", attended), next(masks, None))
+            x = change(x) if change and layer == self.n_layer - 1 else x
             x = residual(x, self.mlp(layer, self.norm(f"h{layer}_ln2", x)), next(masks, None))
         return self.norm("ln_f", x)
 

@@ -33,6 +33,7 @@ SOME = {  # a part of what the figure shows, and what it has to say on the rest
     "Fig5a": ([("Bound", (24,), "stimulus", (500, 2000, 5000))], "no stimulus 1000"),
     "Fig5b": ([FIG3A, ("nDim4", (3, 6)), ("nDim10", (3, 6)), ("gpt-2_nDim8", (6,))], "n_task 12"),
     "Fig5c": ([FIG3A, ("Noise1", (3, 24)), ("Noise6", (3, 24))], "no n_sd_in 3"),
+    "FigCausal": ([("RNN", (2, 24), "causal"), ("gpt-2", (2, 6), "causal")], "no network LSTM"),
     "FigContext": ([FIG3A, ("Context", (1,))], "no kind Untrained_RNN"),
     "FigControls": ([FIG3A, ("EncoderMean", (24,)), ("Grid", (24,))], "no kind LSTM"),
     "FigFewShot": ([(kind, (2, 24), "few_shot") for kind in LEARNERS], "no activ_enc Fourier"),
@@ -61,6 +62,12 @@ def made_up(kind, n_tasks, series="", moments=(22,), measures=style.MEASURES, **
             axes = {"measure": table.FEW_SHOT, "n_example": (1, 10, 100)}
             some = table.tidy(rng.uniform(0.4, 0.9, (6, 3)), "value", **axes)
             some = some.assign(decoder="", series="")
+        elif series == "causal":
+            axes = {"measure": table.SHIFTS, "t": (10, 20), "factor": table.DIRECTIONS}
+            some = [table.tidy(rng.random((2, 2, 6)), "value", **axes)]
+            some += [table.tidy(rng.random((2, 8)), "value", measure=table.SILENCED, fit=range(8))]
+            one = pd.DataFrame({"measure": ["intact_accuracy"], "value": [0.9]})
+            some = pd.concat([*some, one]).assign(decoder="", series="")
         else:
             axes = {series or "step": moments, "measure": measures, "split": range(4)}
             axes["fit"] = 0, 1
