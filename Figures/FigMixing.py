@@ -22,6 +22,9 @@ LOOKS = {
 }
 LOOKS |= {"untrained": {"color": "0.6", "label": "untrained network"}, "control": style.CONTROL}
 
+HOW = """Points and bars: median of networks, its 95 % interval; pale: each network, the median of
+its fits; triangles: below the axis. Green: the optimum, and ceilings of a quadrant held out."""
+
 
 def networks(decoder):
     """Held-out r2, with the encoder's place on the axis, and which line it belongs to."""
@@ -57,4 +60,4 @@ def draw():
 
 
 if __name__ == "__main__":
-    style.run(draw, "FigMixing")
+    style.run(draw, "FigMixing", HOW)
