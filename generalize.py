@@ -245,7 +245,8 @@ def main(config: Config) -> None:
     if files:
         return
     frames, abouts = [], {key: util.provenance(config, own) for key, own in entries.items()}
-    for key, own in entries.items() if config.save_decoders else ():
+    is_fitted = config.decoder in ("adam", "ridge")  # the closed form is made anew in no time
+    for key, own in entries.items() if config.save_decoders and is_fitted else ():
         nets, (condition, _, *entry) = [paths.index(path) for path in own], key.split("|")
         at = (slice(None) if config.axis else 0), nets
         weights = {name: found[name][at] for name in ("dec", "dec_ID")}

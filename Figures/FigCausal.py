@@ -4,8 +4,7 @@ Five networks per point: `python sweep.py Causal`. Columns: when the state is sh
 decoder reads as 0.1. Top: slope of the outputs' movement on the theorem's, 1 if they follow it.
 Middle: size of the movement over the theorem's; 0 if a direction is ignored. `causal.py` says what
 the directions are; evidence is the ceiling. Bottom: outputs with one unit silenced, the units of
-each network in order of what they matter. Lines and bands: medians and all networks. Not in the
-paper.
+each network in order of what they matter. Not in the paper.
 """
 
 import style
@@ -21,6 +20,8 @@ NAMES |= {"natural": "unread, its own length"}
 SHOWN = {"shift_slope": DIRECTIONS[:3], "shift_size": DIRECTIONS[1:]}
 MOMENTS = (("RNN", 10), ("LSTM", 10), ("RNN", 20), ("LSTM", 20), ("gpt-2", 20))
 
+HOW = "Points and bars: median of networks, its 95 % interval; pale: each network."
+
 
 def legend(fig, colors):
     """Below the panels: a line for each name."""
@@ -34,14 +35,15 @@ def draw():
     rows = style.rows("Causal", "settings == ''", **options)
     fig = style.plt.figure(figsize=(11, 8))
     above, below = fig.subfigures(2, 1, height_ratios=(2, 1))
-    axes, look = above.subplots(2, 5, sharey="row", sharex=True), {"errorbar": ("pi", 100)}
+    axes = above.subplots(2, 5, sharey="row", sharex=True)
     for column, (network, t) in zip(axes.T, MOMENTS, strict=True):
         own = rows[(rows["network"] == network) & (rows["t"] == t)]
         column[0].set_title(f"{style.NAMES.get(network, network)}, after {t} of 20 samples")
         for ax, measure in zip(column, SHIFTS, strict=True):
-            colors = {name: COLORS[name] for name in SHOWN[measure]}
             some = own[own["measure"] == measure]
-            style.curve(ax, some, y="value", hue="factor", names=NAMES, colors=colors, **look)
+            for name in SHOWN[measure]:
+                look = {"color": COLORS[name], "label": NAMES[name]}
+                style.curve(ax, some[some["factor"] == name], value="value", **look)
             ax.axhline(measure == "shift_slope", color="k", lw=0.8, ls=":")
             style.task_axis(ax, N_TASKS_FEW)
             ax.set_ylabel(measure.replace("_", " "))
@@ -51,11 +53,12 @@ def draw():
     for ax, network in zip(below.subplots(1, 3, sharey=True), MIXED, strict=True):
         own = rows[(rows["network"] == network) & (rows["measure"] == "silenced_accuracy")]
         rank = own.groupby(["n_task", "run"])["value"].rank(method="first")
-        style.curve(ax, own.assign(rank=rank), "rank", "value", "n_task", {}, shades, ms=2, **look)
+        look = {"x": "rank", "hue": "n_task", "value": "value", "marker": ""}
+        style.curve(ax, own.assign(rank=rank), **look)
         ax.set(title=style.NAMES.get(network, network), xlabel="silenced unit, worst first")
         ax.set_ylabel("accuracy")
     return fig
 
 
 if __name__ == "__main__":
-    style.run(draw, "FigCausal")
+    style.run(draw, "FigCausal", HOW)

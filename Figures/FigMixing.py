@@ -29,7 +29,8 @@ its fits; triangles: below the axis. Green: the optimum, and ceilings of a quadr
 def networks(decoder):
     """Held-out r2, with the encoder's place on the axis, and which line it belongs to."""
     query = "measure == 'quadrant' and n_sd_in == 2 and task == 'LinearClassificationCentOut'"
-    found = style.rows("Mixing", f"{query} and leaky", decoder=decoder)
+    needs = "activ_enc == 'Fourier'"
+    found = style.rows("Mixing", f"{query} and leaky", needs, decoder)
     encoder = found["activ_enc"] + found["enc_scale"].map("{:g}".format)
     place = encoder.where(found["activ_enc"] == "Fourier", found["activ_enc"]).map(PLACES)
     line = found["n_task"].astype(str).where(found["n_batch"] > 0, "untrained")
@@ -41,16 +42,17 @@ def networks(decoder):
 def draw():
     """A panel per decoder and architecture."""
     fig, axes = style.plt.subplots(2, 3, figsize=(style.WIDTH, 6.4), sharey=True, sharex=True)
-    for row, decoder in zip(axes, ("adam", "ridge"), strict=True):
-        r2 = networks(decoder)
+    adam, ridge = networks("adam"), style.if_there(networks, "ridge")
+    both = {"Adam": adam, "ridge": adam[:0] if ridge is None else ridge}
+    for row, (decoder, r2) in zip(axes, both.items(), strict=True):
         for ax, name in zip(row, MIXED, strict=True):
             for line, look in LOOKS.items():
                 own = (r2["network"] == name) | (line == "control")
                 some = r2[own & (r2["line"] == line)]
                 style.curve(ax, some, x="place", hue="line", floor=-0.25, **look)
-            if len(r2):
+            if len(r2[r2["activ_enc"] == "ReLU"]):
                 style.ceiling(ax, [style.ceilings_of(r2[r2["activ_enc"] == "ReLU"])], "quadrant")
-            ax.set(title=f"{style.NAMES.get(name, name)}, {decoder.capitalize()}", ylim=(-0.25, 1))
+            ax.set(title=f"{style.NAMES.get(name, name)}, {decoder}", ylim=(-0.25, 1))
             ax.set_xticks(list(PLACES.values()), LABELS, size=7.5)
     fig.supylabel(style.R2, size=9)
     for ax in axes[1]:

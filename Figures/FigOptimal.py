@@ -41,7 +41,7 @@ def draw():
     every = read(kind=(*ARCHITECTURES, ...))
     plain = every.query(f"kind in {ARCHITECTURES} and n_task in {N_TASKS}")
     for ax, (name, label) in zip(axes[0], PANELS.items(), strict=True):
-        style.curve(ax, plain, y=name)
+        style.curve(ax, plain, value=name)
         style.task_axis(ax, N_TASKS)
         ax.set(ylabel=label, **({"ylim": (0, None)} if name in ("loss", "calibration") else {}))
         _ = name.startswith("logit") and ax.axhline(1, color="0.6", ls="--", lw=1)
@@ -50,10 +50,13 @@ def draw():
     noisy = every.query(f"(kind == 'RNN' or n_sd_in in {NOISES}) and n_task in {N_TASKS_NOISE}")
     wide = every.query(f"(kind == 'RNN' or n_dim > 2) and n_task in {N_TASKS_DIM}")
     wide, noisy = wide.query("network == 'RNN'"), noisy.assign(sigma=noisy["n_sd_in"] / 10)
-    hue, tasks = {"hue": "n_task"}, {n: f"$N_{{task}}={n}$" for n in (*N_TASKS, *N_TASKS_DIM)}
-    style.curve(axes[1, 0], early, "t", "share")
-    style.curve(axes[1, 1], noisy, "sigma", "loss", names=tasks, **hue)
-    style.curve(axes[1, 2], wide, "n_dim", "loss", names=tasks, **hue)
+    hue, tasks = (
+        {"hue": "n_task", "value": "loss"},
+        {n: f"$N_{{task}}={n}$" for n in (*N_TASKS, *N_TASKS_DIM)},
+    )
+    style.curve(axes[1, 0], early, x="t", value="share")
+    style.curve(axes[1, 1], noisy, x="sigma", names=tasks, **hue)
+    style.curve(axes[1, 2], wide, x="n_dim", names=tasks, **hue)
     labels = (("samples seen when asked, $t$", "accuracy / optimal, $N_{task}=24$"),)
     labels += ((r"noise, $\sigma$; RNN", PANELS["loss"]), ("$D$; RNN", PANELS["loss"]))
     labels += ((PANELS["loss"], "held-out quadrant, $r^2$"),)

@@ -11,11 +11,15 @@ decoder. Medians over networks and splits, bands are quartiles. Not in the paper
 import numpy as np
 import style
 
+from theory import r2_optimum
+
 NAMES = {"adam": "Adam", "ridge": "ridge", "closed": "closed form, theory's scale"}
 NAMES |= {"closed_fit": "closed form, fitted scale", "one_map": "one ridge map of all quadrants"}
 COLORS = dict(zip(NAMES, ("#c1272d", "#e69f00", "#56b4e9", "#0072b2", "#4c4c4c"), strict=True))
 WAYS = [("default", "last step", "C3-"), ("default", "mean of last half", "C3:")]
 WAYS += [("zero", "last step", "C0-"), ("zero", "mean of last half", "C0:")]
+
+BEST = {"color": style.COLORS["theory"], "ls": "--", "lw": 1.2, "label": style.NAMES["theory"]}
 
 
 def arrays(n_task):
@@ -51,7 +55,7 @@ def draw():
             band(row[2], adam["step"], r_sq[:, at_rate], look, label=label)
         names = "ridge penalty / mean variance of a unit", "learning rate of Adam", "steps of Adam"
         for ax, name, x in zip(row, names, (None, *papers), strict=False):
-            style.theory_line(ax)
+            ax.axhline(r2_optimum(), **BEST)
             ax.set(xlabel=name, ylabel="$r^2$", ylim=(0.6, 1), title=f"$N_{{task}}={n_task}$")
             mid = np.median(adam["r_sq"][:, at_rate, 0, 0, at_step])
             _ = x and ax.plot(x, mid, "kx", ms=8, mew=2, zorder=3)
@@ -64,10 +68,9 @@ def draw():
             decoder, measure = ("ridge", name) if name == "one_map" else (name, "quadrant")
             wanted = {"measure": [measure], "kind": [network], "decoder": decoder}
             if (rows := style.if_there(style.rows, "Readouts", **wanted)) is not None:
-                look = {"names": {network: NAMES[name]}, "colors": {network: COLORS[name]}}
-                style.curve(row[4], rows, **look)
+                style.curve(row[4], rows, label=NAMES[name], color=COLORS[name])
                 style.task_axis(row[4], rows["n_task"])
-        style.theory_line(row[4])
+        row[4].axhline(r2_optimum(), **BEST)
         row[4].set(title=network, ylabel="$r^2$", ylim=(0.4, 1))
     for ax in (*axes[0, :2], axes[0, 3], axes[0, 4]):
         ax.legend(loc="best")

@@ -397,7 +397,7 @@ def test_fig_s3b_names_middles_below_its_axis(drawn, tmp_path, authors):
 def test_strips_tell_a_mean_below_their_axis(drawn):
     low = made_up("Context", (1,), measures=("quadrant",)).assign(r2=-2)
     _, (ax,) = drawn("FigContext", FIG3A, low, made_up("Context", (1,), measures=("ID",)))
-    assert [text.get_text() for text in ax.texts] == ["mean -2"]
+    assert [text.get_text() for text in ax.texts] == ["median -2"]
 
 
 def test_a_figure_of_our_own_data_says_what_to_see(drawn, figure, monkeypatch, tmp_path):
