@@ -66,7 +66,7 @@ from util import UserError
 
 @dataclass
 class Config:
-    """Settings; edit them here or override them from the shell."""
+    """Settings; edit them here or override them from the shell. More: docs/beyond.md."""
 
     networks: tuple[str, ...] = ("trained_networks",)  # files, folders or globs
     out: Path | None = None  # .csv table; None: results.csv beside the networks

@@ -215,10 +215,15 @@ ELSEWHERE = tuple(  # ridge and closed form in the other conditions
         (N_TASKS, ("Quad",)),
         ((24,), ("Gumbel", "Anisot", "Autocorr", *(f"Corr{corr:g}" for corr in CORRS))),
         (N_TASKS_NOISE, NOISY),
-        (N_TASKS_DIM, HIGH),
     )
 )
 ELSEWHERE += (
+    decode(N_TASKS_DIM, *HIGH, decoder="ridge", **ONE),
+    *(
+        decode(tuple(n for n in N_TASKS_DIM if n >= d), name, decoder="closed_fit", **ONE)
+        for d in DIMS
+        for name in (f"nDim{d}", f"gpt-2_nDim{d}")
+    ),
     decode((24,), "NoiseEnc", "Multiply", "Bound", decoder="ridge", **ONE),
     decode((1,), "Context", decoder="ridge", **ONE),
 )

@@ -37,6 +37,10 @@ SOME = {  # a part of what the figure shows, and what it has to say on the rest
     "FigContext": ([FIG3A, ("Context", (1,))], "no kind Untrained_RNN"),
     "FigControls": ([FIG3A, ("EncoderMean", (24,)), ("Grid", (24,))], "no kind LSTM"),
     "FigFewShot": ([(kind, (2, 24), "few_shot") for kind in LEARNERS], "no activ_enc Fourier"),
+    "FigMixing": (
+        [FIG3A, ("RNN_Fourier0.12", (2, 24)), ("EncoderMean_Fourier0.12", (24,))],
+        "no data yet",
+    ),
     "FigNoise": ([FIG3A, ("Anisot", (24,)), ("NoiseEnc", (24,))], "no kind Gumbel"),
     "FigOptimal": (
         [FIG3A, ("RNN", (2, 24), "optimality"), ("Noise6", (24,), "optimality")],
