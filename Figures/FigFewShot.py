@@ -1,4 +1,4 @@
-"""New boundaries: LSTM and GPT-2 need fewer examples than their input's average, the RNN does not.
+"""Behind the paper's encoder LSTM and GPT-2 need fewer examples than their input's mean, RNNs more.
 
 Accuracy in 20 new tasks against the number of labelled trials: `python sweep.py FewShot`. Tested
 everywhere, and in a quadrant of which no example was shown; with the paper's encoder, and with one
@@ -16,7 +16,7 @@ from paper import MIXED, N_TASKS_FEW
 
 NAMES = {n: f"$N_{{task}}={n}$" for n in N_TASKS_FEW}
 TESTS = {"few_shot": "everywhere", "few_shot_quadrant": "held-out quadrant"}
-ENCODERS = {"ReLU": "", "Fourier": "Fourier encoder, "}
+ENCODERS = {"ReLU": "", "Fourier": "Fourier, "}
 OTHERS = {"drawn": {"color": "0.6", "marker": "", "label": "network as drawn"}}
 OTHERS |= {"encoder-mean": style.CONTROL}
 OTHERS |= {"input-mean": {"color": "#e08214", "marker": "", "label": "samples averaged"}}

@@ -25,6 +25,9 @@ PANELS |= {
     "logit_r2": "logits against theory, $r^2$",
 }
 
+HOW = """Points and bars: median of networks, its 95 % interval; pale: each network. In f and g there is
+one network of a condition, but for sigma = 0.2 and D = 2."""
+
 
 def read(query="", series="", **wanted):
     """A row per network and time, a column per measure."""
@@ -79,4 +82,4 @@ def draw():
 
 
 if __name__ == "__main__":
-    style.run(draw, "FigOptimal")
+    style.run(draw, "FigOptimal", HOW)

@@ -11,6 +11,7 @@ decoder. Medians over networks and splits, bands are quartiles. Not in the paper
 import numpy as np
 import style
 
+from paper import N_TASKS
 from theory import r2_optimum
 
 NAMES = {"adam": "Adam", "ridge": "ridge", "closed": "closed form, theory's scale"}
@@ -19,6 +20,8 @@ COLORS = dict(zip(NAMES, ("#c1272d", "#e69f00", "#56b4e9", "#0072b2", "#4c4c4c")
 WAYS = [("default", "last step", "C3-"), ("default", "mean of last half", "C3:")]
 WAYS += [("zero", "last step", "C0-"), ("zero", "mean of last half", "C0:")]
 
+HOW = """Lines and bands: median and quartiles of networks and splits. Crosses: the paper's setting.
+Right: medians of networks and 95 % intervals. Dashed: the optimum."""
 BEST = {"color": style.COLORS["theory"], "ls": "--", "lw": 1.2, "label": style.NAMES["theory"]}
 
 
@@ -41,7 +44,7 @@ def band(ax, x, values, look, **options):
 
 def draw():
     """A row per N_task; in the last column per architecture."""
-    fig, axes = style.plt.subplots(2, 5, figsize=(16, 6.4))
+    fig, axes = style.plt.subplots(2, 5, figsize=(14, 6.2))
     for n_task, network, row in zip((24, 6), ("RNN", "LSTM"), axes, strict=True):
         ridge, adam, parts = arrays(n_task)
         for key, name in (("r_sq", "ridge"), ("r_sq_one_map", "one_map")):
@@ -62,11 +65,17 @@ def draw():
         shares = parts["parts"].mean((0, 1))  # (reference, part)
         for i, name in enumerate(parts["part"]):
             row[3].bar((0, 1), shares[:, i], 0.6, shares[:, :i].sum(1), label=name, color=f"C{i}")
-        row[3].set_xticks((0, 1), [f"reference:\n{name}" for name in parts["reference"]])
-        row[3].set(ylabel="mean $1 - r^2$ of Adam's decoders", xlim=(-0.5, 4))
+        row[3].set_xticks((0, 1), parts["reference"])
+        row[3].set(ylabel="mean $1 - r^2$ of Adam's decoders", xlabel="reference decoder")
+        row[3].set(ylim=(0, 1.7 * shares.sum(1).max()), xlim=(-0.6, 1.6))
         for name in NAMES:
             decoder, measure = ("ridge", name) if name == "one_map" else (name, "quadrant")
-            wanted = {"measure": [measure], "kind": [network], "decoder": decoder}
+            wanted = {
+                "measure": [measure],
+                "kind": [network],
+                "decoder": decoder,
+                "n_task": N_TASKS,
+            }
             if (rows := style.if_there(style.rows, "Readouts", **wanted)) is not None:
                 style.curve(row[4], rows, label=NAMES[name], color=COLORS[name])
                 style.task_axis(row[4], rows["n_task"])
@@ -78,4 +87,4 @@ def draw():
 
 
 if __name__ == "__main__":
-    style.run(draw, "FigReadouts")
+    style.run(draw, "FigReadouts", HOW)
