@@ -1,4 +1,4 @@
-"""Where the encoder mixes the factors, its mean does not generalise, and trained networks do.
+"""Where the encoder mixes the factors, its mean does not generalise, and RNNs of many tasks do.
 
 Held-out r2 against the encoder, from the paper's (ReLU) to Fourier features of ever smaller length
 scale: `python sweep.py Mixing`. Above decoders by Adam, below by ridge. Colours: networks, by

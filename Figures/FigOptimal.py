@@ -25,8 +25,8 @@ PANELS |= {
     "logit_r2": "logits against theory, $r^2$",
 }
 
-HOW = """Points and bars: median of networks, its 95 % interval; pale: each network. In f and g there is
-one network of a condition, but for sigma = 0.2 and D = 2."""
+HOW = """Points and bars: median of networks, its 95 % interval; pale: each network. In f and g
+there is one network of a condition, but for sigma = 0.2 and D = 2."""
 
 
 def read(query="", series="", **wanted):
