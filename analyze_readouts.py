@@ -57,9 +57,7 @@ class Nets:
     """The networks of a script's settings, their states, and moments of states for tests."""
 
     def __init__(self, config: Config):
-        for name, low in {"n_step": 2, "n_trial": 100, "seed": 0}.items():
-            if getattr(config, name) < low:
-                raise UserError(f"{name} must be at least {low}, not {getattr(config, name)}")
+        util.check_least(config, {"n_step": 2, "n_trial": 100, "seed": 0})
         self.config, self.paths = config, util.find_checkpoints(config.network)
         model, self.configs = checkpoint.load_ensemble(self.paths)
         if len({c["n_task"] for c in self.configs}) > 1:

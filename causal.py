@@ -47,7 +47,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy.special import log_expit, ndtri_exp
 from torch import Tensor
 
 import batches
@@ -81,15 +80,10 @@ class Config:
 
     def check(self) -> None:
         """Raise UserError for settings that cannot be meant."""
-        lowest = {"n_fit": 256, "n_trial": 8, "n_silenced": 8, "seed": 0}
-        for name, low in lowest.items():
-            if getattr(self, name) < low:
-                raise UserError(f"{name} must be at least {low}, not {getattr(self, name)}")
+        util.check_least(self, {"n_fit": 256, "n_trial": 8, "n_silenced": 8, "seed": 0})
         for name in ("size", "within"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise UserError(f"{name} must be a number above 0, not {getattr(self, name)}")
-        if self.out and self.out.suffix != ".csv":
-            raise UserError(f"out must end in .csv, not {self.out}")
 
 
 N_FOLD = 4  # parts of the trials, left out in turn to choose the penalty of the decoder
@@ -175,11 +169,6 @@ class Networks:
         return found[self.begin + n_seen], self.model.readout(ends)[:, :, 0]
 
 
-def probit(logits: Tensor) -> np.ndarray:
-    """Phi^-1(Y) of outputs Y = sigmoid(logits), exact where they are near 0 or 1."""
-    return ndtri_exp(log_expit(logits.double().numpy()))
-
-
 # ------------------------------------------------------------------ decoder and directions
 
 
@@ -260,7 +249,7 @@ def shifts(nets: Networks, n_seen: int) -> dict[str, np.ndarray]:
     gain = nets.T**0.5 / theory.sigma_of(nets.configs[0])
     sums = np.zeros((3, len(normals), len(DIRECTIONS)))  # of movement x theorem, and of squares
     for part, (inputs, _, mean) in enumerate(nets.trials(config.n_trial, 1)):
-        before = probit(nets.run(inputs, n_seen)[1])
+        before = decoders.probit(nets.run(inputs, n_seen)[1].double()).numpy()
         z = gain * mean[:, :, -1] @ normals.transpose(1, 2)  # the theorem's (net, trial, task)
         shape = inputs.shape[1], own["weight"].shape[1]
         noise = torch.stack([torch.randn(shape, generator=g) for g in rngs])
@@ -273,7 +262,7 @@ def shifts(nets: Networks, n_seen: int) -> dict[str, np.ndarray]:
             near = (near & (abs(z + theirs) < config.within)).numpy()
             said = np.where(near, theirs.numpy(), 0)
             for i, name in enumerate(DIRECTIONS):
-                ours = np.where(near, probit(after[name]) - before, 0)
+                ours = np.where(near, decoders.probit(after[name].double()).numpy() - before, 0)
                 pairs = (ours, said), (ours, ours), (said, said)
                 sums[:, :, i] += [(a * b).sum((1, 2)) for a, b in pairs]
     both, ours, said = sums

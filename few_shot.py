@@ -58,9 +58,7 @@ class Config:
 
     def check(self) -> None:
         """Raise UserError for settings that cannot be meant."""
-        for name, low in (("n_boundary", 1), ("n_test", 4), ("seed", 0)):
-            if getattr(self, name) < low:
-                raise UserError(f"{name} must be at least {low}, not {getattr(self, name)}")
+        util.check_least(self, {"n_boundary": 1, "n_test": 4, "seed": 0})
         k = list(self.n_example)
         if not k or k[0] < 1 or k != sorted(set(k)):
             raise UserError(f"n_example are numbers from 1, rising, not {' '.join(map(str, k))}")
@@ -68,8 +66,6 @@ class Config:
             raise UserError(f"offset lies from 0 to below 0.5, not {self.offset}")
         if not 0 < self.C < np.inf:
             raise UserError(f"C must be a positive number, not {self.C}")
-        if self.out and self.out.suffix != ".csv":
-            raise UserError(f"out must end in .csv, not {self.out}")
 
 
 LEVEL = 0.9  # share of what can be learned, to which examples are counted

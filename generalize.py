@@ -81,9 +81,7 @@ class Config:
     def check(self) -> None:
         """Raise UserError for settings that cannot be meant."""
         lows = {"n_fit": 1, "batch_sz": 1, "n_test": 4, "seed": 0, "n_ridge": 100}
-        for name, low in (lows if self.n_batch == "paper" else {**lows, "n_batch": 1}).items():
-            if getattr(self, name) < low:
-                raise UserError(f"{name} must be at least {low}, not {getattr(self, name)}")
+        util.check_least(self, lows if self.n_batch == "paper" else {**lows, "n_batch": 1})
         one = self.every_measure and (self.in_distribution or self.held_out != "quadrant")
         quadrants = self.split_var is not None and self.held_out == "as_released"
         for wrong, words in (

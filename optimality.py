@@ -52,13 +52,9 @@ class Config:
 
     def check(self) -> None:
         """Raise UserError for settings that cannot be meant."""
-        for name, low in (("n_trial", 100), ("n_bin", 2), ("seed", 0)):
-            if getattr(self, name) < low:
-                raise UserError(f"{name} must be at least {low}, not {getattr(self, name)}")
+        util.check_least(self, {"n_trial": 100, "n_bin": 2, "seed": 0})
         if len(set(self.stimulus)) < len(self.stimulus):
             raise UserError("stimulus names a number twice")
-        if self.out and self.out.suffix != ".csv":
-            raise UserError(f"out must end in .csv, not {self.out}")
 
 
 AT_ONCE = 250  # trials per forward pass
@@ -109,7 +105,7 @@ def compare(p: np.ndarray, logit: np.ndarray, n_bin: int) -> dict[str, float]:
     at = np.minimum(q * n_bin, n_bin - 1).astype(int)
     gaps = np.bincount(at, p - q, n_bin)
     slope = minimize_scalar(lambda k: loss(p, k * logit).mean(), bounds=(0, 10), method="bounded")
-    optimal, own = ndtri(p), -np.sign(logit) * ndtri(expit(-abs(logit).clip(max=700)))
+    optimal, own = ndtri(p), decoders.probit(torch.from_numpy(logit)).numpy()
     both = np.stack([optimal, own])[:, abs(optimal) < IN_DOUBT]
     (var, cov), (_, own_var) = np.cov(both) if both.shape[1] > 2 else np.zeros((2, 2))
     found = {

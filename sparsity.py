@@ -42,9 +42,7 @@ class Config:
 
     def check(self) -> None:
         """Raise UserError for settings that cannot be meant."""
-        for name, low in (("n_stimulus", 2), ("seed", 0)):
-            if getattr(self, name) < low:
-                raise UserError(f"{name} must be at least {low}, not {getattr(self, name)}")
+        util.check_least(self, {"n_stimulus": 2, "seed": 0})
         if not 0 < self.confidence < 1:
             raise UserError(f"confidence lies between 0 and 1, not {self.confidence}")
 

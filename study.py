@@ -55,9 +55,7 @@ class Study:
     LOWEST = {"seed": 0, "n_trial": 8, "n_fit": 100, "n_grid": 2, "n_fine": 2, "rule": 0}
 
     def __init__(self, config: Any):
-        for name, low in self.LOWEST.items():
-            if not getattr(config, name) >= low:
-                raise UserError(f"{name} must be at least {low}, not {getattr(config, name)}")
+        util.check_least(config, self.LOWEST)
         if not config.network:
             raise UserError("network needs at least one checkpoint")
         self.config, self.paths = config, util.find_checkpoints(config.network)

@@ -100,11 +100,8 @@ ASIDE: dict[str, dict[str, Any]] = {  # settings that change no result, said all
     "generalize": {**NPZ_ONLY, "assume": (), "save_decoders": True, "device": "auto"},
     "sparsity": {"assume": ()},
     "few_shot": {"assume": ()},
-    "optimality": {},
-    "causal": {},
     "analyze": {"assume": (), "pictures": False},
     "analyze_transformer": {"assume": (), "pictures": False},
-    "analyze_readouts": {},
 }
 # Networks x batches / s, one core of two in use, of ensembles of 15 to 25 (Intel Xeon, torch 2.13)
 RATES = {"RNN": 1800.0, "LSTM": 640.0, "GRU": 450.0, "gpt-2": 260.0}
@@ -196,7 +193,7 @@ class Sweep:
         name = " ".join([script, *filter(None, words)])
         own = paper.wanted(product, kind, n_tasks[0])
         wanted = settings.MEASUREMENTS[script] | own | self.quick.get(script, {})
-        command = util.flags({**ASIDE[script], **wanted, "out": out, "overwrite": True})
+        command = util.flags({**ASIDE.get(script, {}), **wanted, "out": out, "overwrite": True})
         command = [f"{script}.py", *command, "--network" if "keep" in wanted else "--networks"]
         job = self.jobs.setdefault(name, Job(name, command, [training], [], wanted=wanted))
         job.files += files

@@ -64,8 +64,13 @@ FEW_SHOT = (  # of few_shot.py
 SHIFTS, SILENCED = ("shift_slope", "shift_size"), ("silenced_accuracy", "silenced_shift")
 CAUSAL = (*SHIFTS, "intact_accuracy", *SILENCED)  # of causal.py
 DIRECTIONS = ["evidence", "encoding", "decoder", "random", "unread", "natural"]  # see causal.py
-SCRIPTS = {"sparsity": SPARSITY, "optimality": OPTIMALITY, "few_shot": FEW_SHOT}
-SCRIPTS["causal"] = CAUSAL  # all other measures are generalize.py's
+SCRIPTS = {  # script of a measure; all others are generalize.py's
+    **dict.fromkeys(SPARSITY, "sparsity"),
+    **dict.fromkeys(OPTIMALITY, "optimality"),
+    **dict.fromkeys(FEW_SHOT, "few_shot"),
+    **dict.fromkeys(CAUSAL, "causal"),
+}
+NPZ = ("generalize", "sparsity")  # scripts that write the authors' layout too
 WORDS = ("condition", "network", "settings", "measure", "decoder", "series", "factor")
 SINGLE = ("r2", "angle")  # kept in single precision, as they were computed
 WHOLE = ("n_dim", "n_task", "run", "step", "stimulus", "t", "split", "fit", "n_example")
@@ -254,7 +259,7 @@ def _grouped(text: str) -> dict[str, list[str]]:
     entries: dict[str, list[str]] = {}
     for line in lines:
         condition, *_, measure, decoder, series = line.split(",", 9)[:9]
-        script = next((s for s, names in SCRIPTS.items() if measure in names), "generalize")
+        script = SCRIPTS.get(measure, "generalize")
         entries.setdefault(key_of(condition, script, decoder, series), []).append(line)
     return entries
 
@@ -344,8 +349,9 @@ def destination(
     """
     out = config.out or next(iter(networks)).parent / "results.csv"
     entries: dict[str, list[Path]] = {}
-    if out.suffix not in (".csv", ".npz") or out.is_dir():
-        raise UserError(f"out must end in .csv or .npz, and be no folder, not {out}")
+    ends = (".csv", ".npz") if script in NPZ else (".csv",)
+    if out.suffix not in ends or out.is_dir():
+        raise UserError(f"out must end in {' or '.join(ends)}, and be no folder, not {out}")
     if len({(c["n_task"], c["run"]) for c in networks.values()}) < len(networks):
         raise UserError("two networks have the same n_task and run; name only one")
     util.make_folder(out.parent)

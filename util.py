@@ -18,7 +18,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -135,6 +135,13 @@ def flags(values: dict[str, Any]) -> list[str]:
 
 
 # ------------------------------------------------------------------ device, machine
+
+
+def check_least(config: Any, lowest: Mapping[str, float]) -> None:
+    """UserError for a setting that is below the lowest number it may be."""
+    for name, low in lowest.items():
+        if not getattr(config, name) >= low:
+            raise UserError(f"{name} must be at least {low}, not {getattr(config, name)}")
 
 
 def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:

@@ -89,8 +89,7 @@ def studies():
 def put(folder, *frames, machine="a machine"):
     """Into the table, with provenance."""
     rows = pd.concat(frames)
-    scripts = {measure: script for script, own in table.SCRIPTS.items() for measure in own}
-    script = rows["measure"].map(scripts).fillna("generalize")
+    script = rows["measure"].map(table.SCRIPTS).fillna("generalize")
     keys = rows.assign(script=script)[table.ENTRY].drop_duplicates().agg("|".join, axis=1)
     how = {"config": {"seed": 0}, "machine": machine}
     abouts = {
