@@ -101,7 +101,7 @@ def nothing_beats_the_optimum(data: Data) -> list[Part]:
     posterior mean for its sigma and number of samples by more than 4 standard errors of a single
     fit's r2, (1 - r2) sqrt(2 / (D x test trials)) each."""
     by = ["condition", "measure", "decoder", "series", "step", "stimulus", "t", "sigma", "n_dim"]
-    rows = data.rows.query("t > 0")
+    rows = data.rows.query("t > 0").dropna(subset="r2")
     found = intervals.of_networks(rows, *by).groupby(by).median().reset_index()
     if found.empty:
         raise NotRun("no r2 with t and sigma is there")

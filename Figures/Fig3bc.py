@@ -13,8 +13,8 @@ from paper import ARCHITECTURES, N_TASKS
 CONTROLS = {f"Untrained_{kind}": kind for kind in ARCHITECTURES}
 FLOOR = 0.55
 HOW = (
-    """Right, hollow: untrained. A triangle at 24 tasks: a network whose decoders fail
-in distribution too (r2 < 0); it is in no mean and not in c. """
+    """Right, hollow: untrained. A network whose decoders fail in distribution too
+(r2 < 0) is a triangle below; it is in no median, and not in c. """
     + style.MEDIANS
 )
 

@@ -79,10 +79,13 @@ def draw():
             if (rows := style.if_there(style.rows, "Readouts", **wanted)) is not None:
                 style.curve(row[4], rows, label=NAMES[name], color=COLORS[name])
                 style.task_axis(row[4], rows["n_task"])
+                row[4].set_xlim(1.7, 28)
         row[4].axhline(r2_optimum(), **BEST)
         row[4].set(title=network, ylabel="$r^2$", ylim=(0.4, 1))
-    for ax in (*axes[0, :2], axes[0, 3], axes[0, 4]):
-        ax.legend(loc="best")
+    for ax, where in zip(
+        axes[0, (0, 1, 3, 4)], ("lower left",) * 2 + ("upper left", "lower right"), strict=True
+    ):
+        ax.legend(loc=where, fontsize=7)
     return fig
 
 

@@ -37,8 +37,9 @@ TESTS = MEASURES[1:]  # out of distribution
 COLORS = {"ID": "#4c4c4c", "quadrant": "#c1272d", "as_released": "#e08214", "theory": "#009e73"}
 COLORS |= {"RNN": "#0072b2", "NoLeak": "#56b4e9", "LSTM": "#b79f00", "GRU": "#8c510a"}
 COLORS |= {"gpt-2": "#7b3294", "Quad": "#d6604d", "Bound": "#d6604d", "EncoderMean": "#000000"}
+COLORS["EncoderMean_Quad"] = "#7f7f7f"
 MARKERS = {"quadrant": "s", "as_released": "^", "NoLeak": "s", "LSTM": "^", "gpt-2": "D"}
-MARKERS |= {"Quad": "s", "Bound": "s", "EncoderMean": ""}
+MARKERS |= {"Quad": "s", "Bound": "s", "EncoderMean": "", "EncoderMean_Quad": ""}
 CONTROL = {"color": "k", "marker": "", "ls": ":", "label": "control: encoder's mean"}
 NAMES = {"NoLeak": "RNN, non-leaky", "gpt-2": "GPT-2", "EncoderMean": CONTROL["label"]}
 NAMES |= {"Quad": "RNN, quadratic encoder", "Bound": "RNN, free reaction time"}
@@ -216,7 +217,7 @@ def curve(ax, found, x="n_task", hue="kind", value="r2", floor=-np.inf, names=NA
         if some.empty:
             continue
         own = {"color": color, "marker": MARKERS.get(key, "o"), "label": names.get(key, key)}
-        own |= {"ls": ":" if key == "EncoderMean" else "-", "ms": 5, "lw": 1.5} | look
+        own |= {"ls": ":" if str(key).startswith("EncoderMean") else "-", "ms": 5, "lw": 1.5} | look
         color, mid, each = own["color"], of_networks(some, x, value), of_each(some, x, value)
         ax.plot(mid.index, mid["value"], **own)
         ax.vlines(mid.index, mid["low"], mid["high"], color, lw=1.2, alpha=0.7)
