@@ -1,4 +1,4 @@
-"""The code comes with more tasks; but no network reads x* better than the mean of its own input.
+"""The code comes with more tasks, but the mean of its input, with no network, reads x* as well.
 
 Figure 3a: r2 of x* decoded from the RNN against N_task, in both tests out of distribution and in
 distribution, by the paper's decoders (Adam) and by ridge. Controls: the encoder's features averaged
